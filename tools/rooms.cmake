@@ -1,0 +1,23 @@
+# One library a room (folder). Every room is included from the project's root: #include "drivers/dfu/dfuse.h".
+
+# hilmark_room(NAME SOURCES file... [USES library...])
+function(hilmark_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES" ${ARGN})
+  add_library(${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ROOM_USES})
+  # Several headers are in nearly every file and slow to parse.
+  if(TARGET hilmark_base AND NOT name STREQUAL hilmark_base)
+    target_precompile_headers(${name} REUSE_FROM hilmark_base)
+  endif()
+endfunction()
+
+# hilmark_test(NAME SOURCES file... [USES library...]): a GoogleTest binary, each of its tests known to ctest by name.
+function(hilmark_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_USES} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+endfunction()
