@@ -1,0 +1,36 @@
+// A case of the catalogue: its metadata and its body.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drivers/unit/unit.h"
+
+namespace hilmark::suites {
+
+class Bench;
+
+enum class Level { must, should };
+[[nodiscard]] std::string_view name_of(Level level);  ///< "MUST", "SHOULD"
+
+struct Case {
+  std::string id;                    ///< "SNI-01"; never changes its meaning
+  std::string area;                  ///< "sni", "modes", "provisioning", "move", "tls", "mqtt", "lifecycle"
+  Level level = Level::must;
+  std::string title;                 ///< short, for names in reports
+  std::string demand;                ///< what the claim demands, one sentence
+  std::string source;                ///< RFC section, the service's rule, or a house rule H1, H2, H3
+  std::vector<Capability> needs;
+  std::vector<std::string> defects;  ///< the seeded defects that it must catch
+  std::vector<std::string> depends_on;  ///< if one of these failed on the unit, this one is blocked
+  std::string opportunity;           ///< the first observation without which it cannot be judged
+  void (*body)(Bench& bench) = nullptr;
+  const char* file = "";             ///< where the body stands
+  int line = 0;
+};
+
+/// All cases in the order in which they run: LIFE-06, the others' control, first.
+[[nodiscard]] const std::vector<Case>& catalogue();
+
+}  // namespace hilmark::suites
