@@ -1,0 +1,35 @@
+// Runs cases on one unit, in its worker process. The harness brings the unit and the cloud's settings; the suites judge.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/unit/unit.h"
+#include "fixtures/cloud/cloud.h"
+#include "harness/base/evidence.h"
+
+namespace hilmark::suites {
+
+struct RunSettings {
+  std::vector<std::string> cases;     ///< ids, in the catalogue's order
+  int rounds = 1;
+  std::uint64_t seed = 0;
+  cloud::CloudConfig cloud;
+  std::optional<FirmwareImage> firmware;  ///< flashed first where the unit can flash
+  std::string client_id;              ///< the identity's common name and MQTT client id
+  /// The file in which names are resolved for the unit (its /etc/hosts), or empty; the endpoint names are written to it.
+  std::filesystem::path hosts_file;
+};
+
+/// Takes an event (reports/events.md) without `v`, `time`, `unit`, `virtual`: the harness adds them.
+using EventSink = std::function<void(boost::json::object event)>;
+
+/// Flashes, proves, provisions, and runs all rounds. An error means that the unit could not be made ready or was lost:
+/// what had not been judged stays open (the harness reports it as errors of type rig). `stop` is asked between cases.
+[[nodiscard]] Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evidence, const Clock& clock,
+                                    const EventSink& sink, const std::function<bool()>& stop);
+
+}  // namespace hilmark::suites
