@@ -25,6 +25,9 @@ struct Case {
   std::vector<std::string> defects;  ///< the seeded defects that it must catch
   std::vector<std::string> depends_on;  ///< if one of these failed on the unit, this one is blocked
   std::string opportunity;           ///< the first observation without which it cannot be judged
+  /// Whether the unit is brought to a served connection before the body runs (its control). Cases that judge what
+  /// comes before a served connection start as the unit is.
+  enum class Start { served, as_it_is } start = Start::served;
   void (*body)(Bench& bench) = nullptr;
   const char* file = "";             ///< where the body stands
   int line = 0;

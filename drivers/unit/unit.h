@@ -35,6 +35,7 @@ struct Timing {
   Milliseconds reconnect_max{180'000};  ///< H1: back by itself after any fault
   Milliseconds handshake{120'000};
   Milliseconds endpoint_command{30'000};
+  Milliseconds watch{60'000};           ///< how long silence is watched where a claim says that something must not happen
   int keep_alive_s = 1200;
 };
 
@@ -119,6 +120,10 @@ class Unit {
   [[nodiscard]] virtual Result<void> set_endpoint(const EndpointAddress& endpoint) = 0;
   /// Applies the board file's `settings` and tells it to connect from now on.
   [[nodiscard]] virtual Result<void> connect() = 0;
+
+  /// An error (rig) if it is not there any more: unplugged, its program not startable. Asked when something failed to
+  /// come, so that a broken bench is not taken for a silent device.
+  [[nodiscard]] virtual Result<void> check_present() { return {}; }
 
   /// Whether it has shown any sign of life (console output, enumeration as application, process alive) since its last restart.
   [[nodiscard]] virtual bool shows_life() = 0;

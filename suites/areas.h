@@ -1,0 +1,18 @@
+// One function an area: appends its cases, in the order in which they run.
+#pragma once
+
+#include <vector>
+
+#include "suites/case.h"
+
+namespace hilmark::suites {
+
+void add_lifecycle_cases(std::vector<Case>& cases);
+void add_sni_cases(std::vector<Case>& cases);
+void add_mode_cases(std::vector<Case>& cases);
+void add_provisioning_cases(std::vector<Case>& cases);
+void add_move_cases(std::vector<Case>& cases);
+void add_tls_cases(std::vector<Case>& cases);
+void add_mqtt_cases(std::vector<Case>& cases);
+
+}  // namespace hilmark::suites

@@ -1,0 +1,264 @@
+#include "suites/bench.h"
+
+#include <algorithm>
+
+namespace hilmark::suites {
+namespace {
+
+constexpr std::string_view allow_all_policy = "hilmark-device";
+constexpr const char* policy_document =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
+
+// A thing named after the certificate's CN, the policy by name, status ACTIVE by default.
+constexpr const char* jitp_template = R"({
+  "Parameters": {"AWS::IoT::Certificate::CommonName": {"Type": "String"},
+                 "AWS::IoT::Certificate::Id": {"Type": "String"}},
+  "Resources": {
+    "thing": {"Type": "AWS::IoT::Thing",
+              "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}}},
+    "certificate": {"Type": "AWS::IoT::Certificate",
+                    "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}},
+    "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "hilmark-device"}}}})";
+
+/// What the rig has to be right for: an error here is never the device's.
+template <class T>
+T rig_value(Result<T> result) {
+  if (!result) throw RigTrouble(result.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+bool of_unit(const Evidence& piece) { return piece.source == "endpoint" && piece.text("origin") == "unit"; }
+bool rig_broke(const Evidence& piece) { return piece.source == "rig" && piece.kind == "broker_died"; }
+
+}  // namespace
+
+std::string in_ms(Milliseconds time) { return fmt::format("{} ms", time.count()); }
+
+Bench::Bench(const BenchParts& parts)
+    : parts_(parts), probe_identity_(rig_value(parts.devices.make_device("hilmark-probe"))) {}
+
+void Bench::check(const Result<void>& done) {
+  if (done) return;
+  switch (done.error().kind) {
+    case ErrorKind::unit: throw Inconclusive(done.error().message);
+    case ErrorKind::timeout: {
+      // A unit that fell silent is not the rig's fault, one that is gone from the bench is.
+      if (const auto present = parts_.unit.check_present(); !present) throw RigTrouble(present.error());
+      throw Inconclusive(done.error().message);
+    }
+    default: throw RigTrouble(done.error());
+  }
+}
+
+void Bench::reset_unit() { check(parts_.unit.reset()); }
+void Bench::power_cycle_unit() { check(parts_.unit.power_cycle()); }
+
+EndpointAddress Bench::address_of(const cloud::Place& place) {
+  return {parts_.cloud.account(place).endpoint_name(), parts_.cloud.listen_address(place.region),
+          parts_.cloud.mqtt_port(place.region)};
+}
+
+void Bench::set_endpoint(const EndpointAddress& endpoint) {
+  check(parts_.unit.set_endpoint(endpoint));
+  endpoint_ = endpoint;
+}
+
+void Bench::move_to(const cloud::Place& place) { set_endpoint(address_of(place)); }
+
+void Bench::provision() {
+  const std::string& client_id = parts_.settings.client_id;
+  if (!can(Capability::install)) {
+    throw Inconclusive(fmt::format("{} offers no capability install, so the rig cannot give it an identity", info().id));
+  }
+  if (can(Capability::csr)) {
+    auto request = parts_.unit.request_csr(client_id);
+    if (!request) check(tl::unexpected<Error>(request.error()));
+    auto signed_identity = parts_.devices.sign_request(*request, client_id);
+    if (!signed_identity) {
+      throw Inconclusive(fmt::format("{}: its certificate request cannot be signed: {}", info().id,
+                                     signed_identity.error().message));
+    }
+    identity_ = std::move(*signed_identity);
+  } else if (identity_.certificate_pem.empty()) {
+    identity_ = rig_value(parts_.devices.make_device(client_id));
+  }
+  certificate_id_ = rig_value(pki::certificate_id(identity_.certificate_pem));
+  std::string chain = identity_.certificate_pem;
+  for (const std::string& issuer : identity_.issuers_pem) chain += issuer;
+  check(parts_.unit.install({.certificate_chain = chain,
+                             .private_key = identity_.private_key_pem,
+                             .trust_anchor = parts_.servers.root_pem(),
+                             .client_id = client_id}));
+  set_endpoint(address_of(account_a()));
+  check(parts_.unit.connect());
+}
+
+std::optional<Bytes> Bench::read_image() {
+  if (!can(Capability::flash) || !firmware()) return std::nullopt;
+  auto content = parts_.unit.read_flash(firmware()->address, firmware()->content.size());
+  if (!content) check(tl::unexpected<Error>(content.error()));
+  return std::move(*content);
+}
+
+void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode) {
+  cloud::CloudAccount& target = account(place);
+  cloud::RegisterCaRequest request{.ca_certificate = parts_.devices.ca_pem(),
+                                   .mode = mode,
+                                   .set_as_active = true,
+                                   .allow_auto_registration = true,
+                                   .template_body = jitp_template};
+  if (mode == cloud::CertificateMode::default_mode) {
+    request.verification_certificate =
+        rig_value(parts_.devices.verification_certificate(rig_value(target.registration_code())));
+  }
+  rig_value(target.create_policy(std::string(allow_all_policy), policy_document));
+  (void)rig_value(target.register_ca(request));
+}
+
+void Bench::lay_out(std::initializer_list<AccountPlan> plans) {
+  parts_.cloud.set_deviation({});
+  parts_.cloud.reset();
+  for (const AccountPlan& plan : plans) {
+    register_ca(plan.place, plan.mode);
+    cloud::CloudAccount& target = account(plan.place);
+    const auto admit = [&](const pki::DeviceCredential& identity) {
+      const auto record = rig_value(target.register_certificate(identity.certificate_pem, parts_.devices.ca_pem(),
+                                                                cloud::CertificateStatus::active));
+      rig_value(target.attach_policy(std::string(allow_all_policy), record.id));
+    };
+    if (plan.certificate_registered && !identity_.certificate_pem.empty()) admit(identity_);
+    if (plan.place == account_a()) admit(probe_identity_);
+  }
+}
+
+void Bench::prove_endpoint_healthy() {
+  if (const auto trouble = parts_.cloud.trouble()) throw RigTrouble(*trouble);
+  const auto report = parts_.cloud.probe(region(), account(account_a()).endpoint_name(), probe_identity_,
+                                         Deadline(parts_.clock, Milliseconds{30'000}));
+  if (!report.served) {
+    throw RigTrouble(Error{ErrorKind::rig, fmt::format("the rig's own probe client was not served: {}", report.detail)});
+  }
+}
+
+EvidencePtr Bench::await(const EvidenceLog::Matcher& matches, std::uint64_t after, Milliseconds limit) {
+  if (const auto trouble = parts_.cloud.trouble()) throw RigTrouble(*trouble);
+  const auto either = [&](const Evidence& piece) { return rig_broke(piece) || matches(piece); };
+  const EvidencePtr found = parts_.evidence.wait_for(either, after, Deadline(parts_.clock, limit));
+  if (found && rig_broke(*found)) {
+    throw RigTrouble(Error{ErrorKind::rig, fmt::format("the rig's broker died: {}", found->text("why"))});
+  }
+  if (!found) {
+    if (const auto present = parts_.unit.check_present(); !present) throw RigTrouble(present.error());
+  }
+  return found;
+}
+
+EvidencePtr Bench::await_kind(std::string_view kind, std::uint64_t after, Milliseconds limit) {
+  return await([&](const Evidence& piece) { return of_unit(piece) && piece.kind == kind; }, after, limit);
+}
+
+std::vector<EvidencePtr> Bench::seen(std::string_view kind, std::uint64_t after) const {
+  return parts_.evidence.all([&](const Evidence& piece) { return of_unit(piece) && piece.kind == kind; }, after);
+}
+
+std::vector<Hello> Bench::hellos_since(std::uint64_t after) const {
+  std::vector<Hello> hellos;
+  const auto accepted = seen("tcp_accepted", after);
+  const auto is_new = [&](const Evidence& piece) {
+    return std::any_of(accepted.begin(), accepted.end(),
+                       [&](const EvidencePtr& connection) { return connection->connection == piece.connection; });
+  };
+  const auto is_hello = [&](const Evidence& piece) {
+    return of_unit(piece) && (piece.kind == "client_hello" || piece.kind == "client_hello_malformed") && is_new(piece);
+  };
+  for (const EvidencePtr& piece : parts_.evidence.all(is_hello, after)) hellos.push_back(Hello::from(piece));
+  return hellos;
+}
+
+std::optional<Hello> Bench::await_hello(std::uint64_t after, Milliseconds limit, const EvidenceLog::Matcher& which) {
+  const auto is_hello = [&](const Evidence& piece) {
+    return of_unit(piece) && (piece.kind == "client_hello" || piece.kind == "client_hello_malformed") && which(piece);
+  };
+  const EvidencePtr found = await(is_hello, after, limit);
+  if (!found) return std::nullopt;
+  return Hello::from(found);
+}
+
+EvidencePtr Bench::remark(std::string kind, boost::json::object data) {
+  return parts_.evidence.add("rig", std::move(kind), std::move(data));
+}
+
+void Bench::watch(Milliseconds window) {
+  (void)await([](const Evidence&) { return false; }, now(), window);
+}
+
+Milliseconds Bench::reconnect_limit() const {
+  return std::max(info().timing.reconnect_max, Milliseconds{largest_gap_ms_.load() * 3 / 2});
+}
+
+void Bench::saw_gap(Milliseconds gap) {
+  if (gap.count() > largest_gap_ms_) largest_gap_ms_ = gap.count();
+}
+
+void Bench::opportunity(const EvidencePtr& evidence) {
+  if (!findings_.opportunity) findings_.opportunity = evidence;
+  rests_on(evidence);
+}
+
+void Bench::rests_on(const EvidencePtr& evidence) {
+  if (evidence) findings_.evidence.push_back(evidence);
+}
+
+bool Bench::try_bring_to_served(std::string& story) {
+  const auto served = [&](std::uint64_t after, Milliseconds limit) { return await_served(after, limit) != nullptr; };
+  if (can(Capability::endpoint)) {
+    const EndpointAddress home = address_of(account_a());
+    if (!(endpoint_ == home)) {
+      const auto moved = parts_.unit.set_endpoint(home);
+      if (moved) endpoint_ = home;
+      if (!moved) story += "it did not take its home endpoint (" + moved.error().message + "); ";
+    }
+  }
+  std::uint64_t mark = now();
+  lay_out_home();
+  if (served(mark, reconnect_limit())) return true;
+  story += "not back within " + in_ms(reconnect_limit());
+  mark = now();
+  const auto reset = parts_.unit.reset();
+  if (reset && endpoint_.name != account(account_a()).endpoint_name() && can(Capability::endpoint)) {
+    if (parts_.unit.set_endpoint(address_of(account_a()))) endpoint_ = address_of(account_a());
+  }
+  if (reset && served(mark, connect_limit())) return true;
+  story += reset ? ", nor after a reset" : "; the reset failed: " + reset.error().message;
+  if (can(Capability::power)) {
+    mark = now();
+    const auto cycled = parts_.unit.power_cycle();
+    if (cycled && served(mark, connect_limit())) return true;
+    story += cycled ? ", nor after a power cycle" : "; the power cycle failed: " + cycled.error().message;
+  }
+  if (!can(Capability::install)) return false;
+  mark = now();
+  provision();
+  lay_out_home();
+  if (!served(mark, connect_limit())) {
+    story += ", nor after it was provisioned anew";
+    return false;
+  }
+  note("before this case the unit had lost its identity or its endpoint and was provisioned anew");
+  return true;
+}
+
+void Bench::bring_to_served() {
+  std::string story;
+  if (try_bring_to_served(story)) return;
+  prove_endpoint_healthy();
+  throw Inconclusive("no control: the unit could not be brought back to a served connection (" + story + ")");
+}
+
+EvidencePtr Bench::serve_anew() {
+  const std::uint64_t mark = now();
+  bring_to_served();
+  return await_served(mark, Milliseconds{0});
+}
+
+}  // namespace hilmark::suites

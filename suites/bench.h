@@ -1,0 +1,140 @@
+// The bench that a case's body works on: the unit, its world, and what was seen of it. Verbs live here, claims in the bodies.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drivers/unit/unit.h"
+#include "fixtures/cloud/cloud.h"
+#include "fixtures/pki/pki.h"
+#include "harness/base/evidence.h"
+#include "suites/observations.h"
+#include "suites/runner.h"
+#include "suites/verdict.h"
+
+namespace hilmark::suites {
+
+/// What one account knows when a case begins.
+struct AccountPlan {
+  cloud::Place place;
+  cloud::CertificateMode mode = cloud::CertificateMode::default_mode;
+  /// The unit's certificate is registered and ACTIVE already; else its first connection registers it by JITP.
+  bool certificate_registered = false;
+};
+
+/// What the rig says a unit is to be told at its beginning: nothing here is changed by a case for good.
+struct BenchParts {
+  Unit& unit;
+  const RunSettings& settings;
+  EvidenceLog& evidence;
+  const Clock& clock;
+  cloud::Cloud& cloud;
+  const pki::ServerAuthority& servers;
+  const pki::DeviceAuthority& devices;
+};
+
+class Bench {
+ public:
+  explicit Bench(const BenchParts& parts);
+
+  // --- the unit
+  [[nodiscard]] const UnitInfo& info() const { return parts_.unit.info(); }
+  [[nodiscard]] bool can(Capability capability) const { return info().can(capability); }
+  [[nodiscard]] const std::string& certificate_id() const { return certificate_id_; }
+  [[nodiscard]] const std::string& client_id() const { return parts_.settings.client_id; }
+  void reset_unit();
+  void power_cycle_unit();
+  /// The unit shall connect to this account from now on; returns when it has confirmed. Capability endpoint.
+  void move_to(const cloud::Place& place);
+  /// Gives the unit an identity signed by the device authority, the trust anchor and its home endpoint, and starts it.
+  void provision();
+  /// The image's octets as the flash holds them now; nullopt where that cannot be read.
+  [[nodiscard]] std::optional<Bytes> read_image();
+  [[nodiscard]] const std::optional<FirmwareImage>& firmware() const { return parts_.settings.firmware; }
+  [[nodiscard]] bool shows_life() { return parts_.unit.shows_life(); }
+  [[nodiscard]] Result<void> check_present() { return parts_.unit.check_present(); }
+
+  // --- its world
+  [[nodiscard]] cloud::Place account_a() const { return {parts_.settings.cloud.accounts.at(0), region()}; }
+  [[nodiscard]] cloud::Place account_b() const { return {parts_.settings.cloud.accounts.at(1), region()}; }
+  [[nodiscard]] cloud::CloudAccount& account(const cloud::Place& place) { return parts_.cloud.account(place); }
+  [[nodiscard]] cloud::Cloud& cloud() { return parts_.cloud; }
+  [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
+  /// Forgets everything that accounts know and registers this instead. Ends all connections.
+  void lay_out(std::initializer_list<AccountPlan> plans);
+  /// What the accounts know is forgotten, at this very moment; connections end.
+  void forget_registrations() { parts_.cloud.reset(); }
+  /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template.
+  void register_ca(const cloud::Place& place, cloud::CertificateMode mode);
+  /// The endpoint name that the unit is configured with now.
+  [[nodiscard]] const std::string& configured_name() const { return endpoint_.name; }
+  /// Gives that name to `place`: the way to move a unit whose endpoint cannot be changed.
+  void give_name_to(const cloud::Place& place) { parts_.cloud.assign_name(endpoint_.name, place); }
+  /// The rig's own client is served at this moment; if not, that is the rig's fault and ends the case so.
+  void prove_endpoint_healthy();
+
+  // --- what was seen
+  [[nodiscard]] std::uint64_t now() const { return parts_.evidence.newest(); }  ///< "from here on"
+  /// The first matching evidence of the unit after `after`, or null by the limit. Ends the case if the rig broke.
+  [[nodiscard]] EvidencePtr await(const EvidenceLog::Matcher& matches, std::uint64_t after, Milliseconds limit);
+  [[nodiscard]] EvidencePtr await_kind(std::string_view kind, std::uint64_t after, Milliseconds limit);
+  [[nodiscard]] EvidencePtr await_served(std::uint64_t after, Milliseconds limit) {
+    return await_kind("connack", after, limit);
+  }
+  [[nodiscard]] std::vector<EvidencePtr> seen(std::string_view kind, std::uint64_t after) const;
+  /// All ClientHellos of connections that were accepted after `after`.
+  [[nodiscard]] std::vector<Hello> hellos_since(std::uint64_t after) const;
+  [[nodiscard]] std::optional<Hello> await_hello(
+      std::uint64_t after, Milliseconds limit,
+      const EvidenceLog::Matcher& which = [](const Evidence&) { return true; });
+  /// Records an observation of the rig's own.
+  EvidencePtr remark(std::string kind, boost::json::object data);
+  /// Lets time pass without an event to wait for; for claims that something must not happen.
+  void watch(Milliseconds window);
+
+  // --- limits (the unit's, else the catalogue's)
+  [[nodiscard]] Milliseconds connect_limit() const { return info().timing.connect; }
+  /// Declared, and never less than 1.5 × the largest gap seen between two attempts.
+  [[nodiscard]] Milliseconds reconnect_limit() const;
+  [[nodiscard]] Milliseconds watch_window() const { return info().timing.watch; }
+
+  // --- findings
+  void opportunity(const EvidencePtr& evidence);
+  void rests_on(const EvidencePtr& evidence);
+  void note(std::string text) { findings_.notes.push_back(std::move(text)); }
+  [[nodiscard]] Findings& findings() { return findings_; }
+  void begin_case() { findings_ = Findings{}; }
+  /// Brings the unit back to a served connection in its home account, by reset, power and provisioning if need be.
+  void bring_to_served();
+  /// The same, for cases that begin as the unit is: the served connection's evidence. The world stays the home one.
+  [[nodiscard]] EvidencePtr serve_anew();
+  /// The world in which a unit is at home: account A, DEFAULT mode, certificate registered.
+  void lay_out_home() { lay_out({{account_a(), cloud::CertificateMode::default_mode, true}}); }
+  /// Kept up to date by the runner's evidence listener.
+  void saw_gap(Milliseconds gap);
+
+ private:
+  [[nodiscard]] const std::string& region() const { return parts_.settings.cloud.regions.at(0); }
+  [[nodiscard]] EndpointAddress address_of(const cloud::Place& place);
+  void set_endpoint(const EndpointAddress& endpoint);
+  [[nodiscard]] bool try_bring_to_served(std::string& story);
+  void check(const Result<void>& done);
+
+  BenchParts parts_;
+  Findings findings_;
+  pki::DeviceCredential identity_;
+  pki::DeviceCredential probe_identity_;
+  std::string certificate_id_;
+  EndpointAddress endpoint_;
+  std::atomic<Milliseconds::rep> largest_gap_ms_{0};
+};
+
+/// `bench.reconnect_limit()` and kin as a reader wants them: "10000 ms".
+[[nodiscard]] std::string in_ms(Milliseconds time);
+
+}  // namespace hilmark::suites

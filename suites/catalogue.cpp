@@ -1,0 +1,23 @@
+#include "suites/areas.h"
+#include "suites/case.h"
+
+namespace hilmark::suites {
+
+std::string_view name_of(Level level) { return level == Level::must ? "MUST" : "SHOULD"; }
+
+const std::vector<Case>& catalogue() {
+  static const std::vector<Case> cases = [] {
+    std::vector<Case> all;
+    add_lifecycle_cases(all);
+    add_sni_cases(all);
+    add_mode_cases(all);
+    add_provisioning_cases(all);
+    add_move_cases(all);
+    add_tls_cases(all);
+    add_mqtt_cases(all);
+    return all;
+  }();
+  return cases;
+}
+
+}  // namespace hilmark::suites

@@ -1,0 +1,52 @@
+// Evidence with a type: what claims and matchers speak about.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "harness/base/evidence.h"
+
+namespace hilmark::suites {
+
+struct ServerName {
+  int type = 0;      ///< NameType: 0 is host_name (RFC 6066 §3)
+  std::string name;  ///< made printable
+};
+
+/// A ClientHello as the endpoint read it.
+struct Hello {
+  EvidencePtr evidence;
+  int server_name_extensions = 0;
+  std::vector<ServerName> names;
+  std::string malformed;  ///< empty: well-formed
+
+  [[nodiscard]] static Hello from(const EvidencePtr& evidence);
+};
+void PrintTo(const Hello& hello, std::ostream* out);
+
+/// Where a served connection landed, and by which identity.
+struct Landing {
+  EvidencePtr evidence;
+  std::string account;
+  std::string certificate_id;
+  std::string mode;
+  std::string sni;
+
+  [[nodiscard]] static Landing from(const EvidencePtr& evidence);
+};
+void PrintTo(const Landing& landing, std::ostream* out);
+
+/// The certificates that a client presented.
+struct Presented {
+  EvidencePtr evidence;
+  std::string certificate_id;
+  bool order_ok = false;
+  std::string order_fault;
+  std::int64_t count = 0;
+
+  [[nodiscard]] static Presented from(const EvidencePtr& evidence);
+};
+void PrintTo(const Presented& presented, std::ostream* out);
+
+}  // namespace hilmark::suites

@@ -1,0 +1,167 @@
+// provisioning: the identity that a device is given once, and what it does with it.
+#include "suites/areas.h"
+#include "suites/bench.h"
+#include "suites/matchers.h"
+
+namespace hilmark::suites {
+namespace {
+
+using cloud::CertificateMode;
+
+/// The certificates of the unit's first connection after a reset.
+Presented presented_after_reset(Bench& bench) {
+  const std::uint64_t mark = bench.now();
+  bench.reset_unit();
+  const EvidencePtr seen = bench.await(
+      [](const Evidence& piece) {
+        return piece.text("origin") == "unit" &&
+               (piece.kind == "client_certificates" || piece.kind == "no_client_certificate");
+      },
+      mark, bench.connect_limit());
+  if (!seen) throw Inconclusive("no client certificate was asked for and answered within " + in_ms(bench.connect_limit()));
+  bench.opportunity(seen);
+  if (seen->kind == "no_client_certificate") {
+    throw ClaimFailed(fmt::format("evidence #{}: the unit presented no certificate", seen->number));
+  }
+  return Presented::from(seen);
+}
+
+// The unit connects where its certificate is unknown, so that registration goes by the chain that it presents.
+// Assures that any stack can follow the chain: GnuTLS, mbedTLS and wolfSSL refuse one that is out of order.
+// Fails firmware that sends its issuers in the order in which it happened to store them.
+void chain_in_order(Bench& bench) {
+  bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false}});
+  const Presented chain = presented_after_reset(bench);
+  EXPECT_THAT(chain, InOrder());
+  bench.note(chain.count == 1 ? "it presents its leaf alone" : fmt::format("it presents {} certificates", chain.count));
+}
+
+// The unit connects; the endpoint looks at its certificate and at the signature that proves its key.
+// Assures that the identity in use is the one that was installed, and that the key belongs to it.
+// Fails firmware whose key slot and certificate slot got out of step.
+void presents_its_certificate_and_key(Bench& bench) {
+  const Presented chain = presented_after_reset(bench);
+  EXPECT_EQ(chain.certificate_id, bench.certificate_id()) << "not the certificate that the rig installed";
+  const EvidencePtr end = bench.await(
+      [&](const Evidence& piece) {
+        return piece.connection == chain.evidence->connection &&
+               (piece.kind == "handshake_done" || piece.kind == "handshake_failed");
+      },
+      chain.evidence->number, bench.info().timing.handshake);
+  if (!end) throw Inconclusive("the handshake neither completed nor failed");
+  bench.rests_on(end);
+  EXPECT_FALSE(end->flag("signature_bad"))
+      << "CertificateVerify does not verify with the certificate's key (evidence #" << end->number << ")";
+  if (end->kind == "handshake_failed" && !end->flag("signature_bad")) {
+    throw Inconclusive(fmt::format("the handshake failed for another reason: {} (evidence #{})", end->text("reason"),
+                                   end->number));
+  }
+}
+
+// The unit's first connection, where a template makes its thing and policy.
+// Assures that after just-in-time provisioning nothing has to be done by hand.
+// Fails firmware that takes the close after registration for a final one.
+void provisioned_by_template(Bench& bench) {
+  bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false}});
+  const std::uint64_t mark = bench.now();
+  bench.reset_unit();
+  const EvidencePtr registered = bench.await_kind("registered", mark, bench.connect_limit());
+  if (!registered) throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
+  bench.opportunity(registered);
+  const auto record = bench.account(bench.account_a()).describe_certificate(bench.certificate_id());
+  if (!record) throw RigTrouble(record.error());
+  if (record->status != cloud::CertificateStatus::active || record->things.empty() || record->policies.empty()) {
+    throw RigTrouble(Error{ErrorKind::rig, fmt::format("the template did not make thing, policy and ACTIVE status: {}",
+                                                       registered->text("fault"))});
+  }
+  const EvidencePtr served = bench.await_served(registered->number, bench.reconnect_limit());
+  ASSERT_TRUE(served) << "registered, then not served within " << in_ms(bench.reconnect_limit());
+  bench.rests_on(served);
+  EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id()));
+}
+
+void expect_same_identity(Bench& bench, std::uint64_t mark, const char* what) {
+  const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
+  ASSERT_TRUE(served) << "after " << what << " not served within " << in_ms(bench.connect_limit())
+                      << "; connections seen since: " << bench.seen("tcp_accepted", mark).size();
+  bench.rests_on(served);
+  const Landing landing = Landing::from(served);
+  EXPECT_THAT(landing, WithCertificate(bench.certificate_id())) << "after " << what;
+  EXPECT_TRUE(same_name(landing.sni, bench.configured_name())) << "after " << what << " it asked for " << landing.sni;
+}
+
+// A unit that was served is reset, and its power cut.
+// Assures that a device in the field survives a flat battery.
+// Fails firmware that keeps its identity or its endpoint in RAM.
+void identity_survives(Bench& bench) {
+  bench.opportunity(bench.serve_anew());
+  std::uint64_t mark = bench.now();
+  bench.reset_unit();
+  expect_same_identity(bench, mark, "a reset");
+  if (testing::Test::HasFailure()) return;
+  if (!bench.can(Capability::power)) {
+    bench.note("the power cut was skipped: the rig has no power switch for this unit");
+    return;
+  }
+  mark = bench.now();
+  bench.power_cycle_unit();
+  expect_same_identity(bench, mark, "a power cut");
+}
+
+}  // namespace
+
+void add_provisioning_cases(std::vector<Case>& cases) {
+  cases.push_back({.id = "PROV-04",
+                   .area = "provisioning",
+                   .title = "presents its chain in order",
+                   .demand = "the certificates that it presents start with its own, and each that follows certifies the one "
+                             "before",
+                   .source = "RFC 5246 section 7.4.2, RFC 8446 section 4.4.2",
+                   .needs = {Capability::reset},
+                   .defects = {"chain-misordered"},
+                   .opportunity = "the client's Certificate message",
+                   .start = Case::Start::as_it_is,
+                   .body = chain_in_order,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-05",
+                   .area = "provisioning",
+                   .title = "presents its certificate and proves its key",
+                   .demand = "the certificate presented is the one that the rig installed, and CertificateVerify verifies "
+                             "with its key",
+                   .source = "RFC 5246 section 7.4.8, RFC 8446 section 4.4.3",
+                   .needs = {Capability::reset},
+                   .defects = {"wrong-key"},
+                   .opportunity = "the client's Certificate message",
+                   .start = Case::Start::as_it_is,
+                   .body = presents_its_certificate_and_key,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-07",
+                   .area = "provisioning",
+                   .title = "is provisioned by a template at its first connection",
+                   .demand = "after the close that registration causes it comes back by itself and is served within the "
+                             "reconnect limit, with thing, policy and ACTIVE status made from the template",
+                   .source = "the service's rules for just-in-time provisioning; house rule H1",
+                   .needs = {Capability::reset},
+                   .defects = {"no-reconnect"},
+                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .opportunity = "its registration",
+                   .body = provisioned_by_template,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-09",
+                   .area = "provisioning",
+                   .title = "its identity survives a reset and a power cut",
+                   .demand = "certificate, key and endpoint survive a reset, and a power cut where the rig has power",
+                   .source = "house rule H2",
+                   .needs = {Capability::reset},
+                   .defects = {"identity-in-ram"},
+                   .opportunity = "a served connection before it",
+                   .start = Case::Start::as_it_is,
+                   .body = identity_survives,
+                   .file = __FILE__,
+                   .line = __LINE__});
+}
+
+}  // namespace hilmark::suites

@@ -1,0 +1,271 @@
+#include "suites/runner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <set>
+
+#include "suites/bench.h"
+#include "suites/case.h"
+
+namespace hilmark::suites {
+namespace {
+
+namespace json = boost::json;
+
+json::array numbers_of(const std::vector<EvidencePtr>& evidence) {
+  std::set<std::uint64_t> numbers;
+  for (const EvidencePtr& piece : evidence) numbers.insert(piece->number);
+  json::array list;
+  for (const std::uint64_t number : numbers) list.emplace_back(number);
+  return list;
+}
+
+/// One unit's session: what GoogleTest's tests share.
+class Session {
+ public:
+  Session(Bench& bench, EvidenceLog& evidence, const Clock& clock, const EventSink& sink,
+          const std::function<bool()>& stop)
+      : bench_(bench), evidence_(evidence), clock_(clock), sink_(sink), stop_(stop) {}
+
+  void run(const Case& test_case, int round) {
+    if (lost_ || stop_()) return;  // What is planned and never finishes is reported as not run.
+    begin_round(round);
+    evidence_.forget(evidence_.newest());
+    bench_.begin_case();
+    sink_({{"type", "case_started"}, {"case", test_case.id}, {"round", round}});
+    const SteadyTime started = clock_.now();
+    const std::string blocker = blocked_by(test_case);
+    if (blocker.empty()) {
+      act(test_case);
+      finish(test_case, round, started, judge(bench_.findings(), test_case.opportunity), "");
+    } else {
+      finish(test_case, round, started, {Verdict::skip, "blocked by " + blocker}, blocker);
+    }
+  }
+
+  void add_failure(std::string text) { bench_.findings().failures.push_back(std::move(text)); }
+  /// The unit is gone from the bench, so nothing more can be judged.
+  [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
+
+ private:
+  void begin_round(int round) {
+    if (round == round_) return;
+    round_ = round;
+    failed_.clear();
+  }
+
+  [[nodiscard]] std::string blocked_by(const Case& test_case) const {
+    const auto found = std::find_if(test_case.depends_on.begin(), test_case.depends_on.end(),
+                                    [&](const std::string& id) { return failed_.count(id) > 0; });
+    return found == test_case.depends_on.end() ? "" : *found;
+  }
+
+  /// Prepares the world and runs the body; how it ended is in the findings.
+  void act(const Case& test_case) {
+    Findings& findings = bench_.findings();
+    try {
+      if (test_case.start == Case::Start::served) {
+        bench_.bring_to_served();
+      } else {
+        bench_.lay_out_home();
+      }
+      test_case.body(bench_);
+    } catch (const RigTrouble& trouble) {
+      findings.rig_trouble = trouble.what();
+    } catch (const Inconclusive& silence) {
+      findings.inconclusive = silence.what();
+    } catch (const ClaimFailed& failure) {
+      findings.failures.emplace_back(failure.what());
+    } catch (const NotApplicable& reason) {
+      findings.not_applicable = reason.what();
+    } catch (const std::exception& error) {
+      findings.rig_trouble = fmt::format("an error of the rig's own: {}", error.what());
+    }
+    if (!findings.rig_trouble) {
+      if (const auto trouble = bench_.cloud().trouble()) findings.rig_trouble = trouble->message;
+    }
+  }
+
+  void finish(const Case& test_case, int round, SteadyTime started, const Judgement& judgement,
+              const std::string& blocker) {
+    const Findings& findings = bench_.findings();
+    if (judgement.verdict == Verdict::fail) failed_.insert(test_case.id);
+    json::value error_type;
+    if (judgement.verdict == Verdict::error) error_type = "rig";
+    if (judgement.verdict == Verdict::inconclusive) error_type = "inconclusive";
+    json::object opportunity{{"what", test_case.opportunity}, {"seen", findings.opportunity != nullptr}};
+    if (findings.opportunity) opportunity["evidence"] = findings.opportunity->number;
+    json::array notes;
+    for (const std::string& note : findings.notes) notes.emplace_back(note);
+    const auto duration = std::chrono::duration_cast<Milliseconds>(clock_.now() - started);
+    sink_({{"type", "case_finished"},
+           {"case", test_case.id},
+           {"round", round},
+           {"verdict", name_of(judgement.verdict)},
+           {"message", judgement.message},
+           {"opportunity", std::move(opportunity)},
+           {"evidence", numbers_of(findings.evidence)},
+           {"blocked_by", blocker.empty() ? json::value() : json::value(blocker)},
+           {"error_type", std::move(error_type)},
+           {"duration_ms", duration.count()},
+           {"notes", std::move(notes)}});
+    if (judgement.verdict == Verdict::error) {
+      if (const auto present = bench_.check_present(); !present) lost_ = present.error();
+    }
+  }
+
+  Bench& bench_;
+  EvidenceLog& evidence_;
+  const Clock& clock_;
+  const EventSink& sink_;
+  const std::function<bool()>& stop_;
+  int round_ = 0;
+  std::set<std::string> failed_;
+  std::optional<Error> lost_;
+};
+
+class CaseTest : public testing::Test {
+ public:
+  CaseTest(Session& session, const Case& test_case, int round)
+      : session_(session), case_(test_case), round_(round) {}
+  void TestBody() override { session_.run(case_, round_); }
+
+ private:
+  Session& session_;
+  const Case& case_;
+  int round_;
+};
+
+/// Takes GoogleTest's failures as findings; its own printer is silent here, since reports are made from events.
+class FindingsListener : public testing::EmptyTestEventListener {
+ public:
+  explicit FindingsListener(Session& session) : session_(session) {}
+  void OnTestPartResult(const testing::TestPartResult& result) override {
+    if (result.failed()) session_.add_failure(result.message());
+  }
+
+ private:
+  Session& session_;
+};
+
+/// Evidence as an event, and the gaps between a unit's attempts.
+class EvidenceTap {
+ public:
+  EvidenceTap(const EventSink& sink, Bench& bench) : sink_(sink), bench_(bench) {}
+
+  void operator()(const EvidencePtr& piece) {
+    sink_({{"type", "evidence"},
+           {"number", piece->number},
+           {"source", piece->source},
+           {"kind", piece->kind},
+           {"connection", piece->connection},
+           {"data", piece->data}});
+    if (piece->source != "endpoint" || piece->text("origin") != "unit") {
+      if (piece->kind == "reset" || piece->kind == "power_cut" || piece->kind == "set_endpoint") ended_.reset();
+      return;
+    }
+    if (piece->kind == "refused" || piece->kind == "closed" || piece->kind == "handshake_failed") ended_ = piece->at;
+    if (piece->kind == "tcp_accepted" && ended_) {
+      bench_.saw_gap(std::chrono::duration_cast<Milliseconds>(piece->at - *ended_));
+      ended_.reset();
+    }
+  }
+
+ private:
+  const EventSink& sink_;
+  Bench& bench_;
+  std::optional<SteadyTime> ended_;
+};
+
+void run_tests(Session& session, const RunSettings& settings) {
+  int argument_count = 1;
+  std::string program = "hilmark";
+  char* arguments[] = {program.data(), nullptr};
+  testing::InitGoogleTest(&argument_count, arguments);
+  testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
+  delete listeners.Release(listeners.default_result_printer());
+  listeners.Append(new FindingsListener(session));
+  for (int round = 1; round <= settings.rounds; ++round) {
+    const std::string suite = fmt::format("round_{}", round);
+    for (const Case& test_case : catalogue()) {
+      const auto& chosen = settings.cases;
+      if (std::find(chosen.begin(), chosen.end(), test_case.id) == chosen.end()) continue;
+      testing::RegisterTest(suite.c_str(), test_case.id.c_str(), nullptr, nullptr, test_case.file, test_case.line,
+                            [&session, &test_case, round]() -> CaseTest* {
+                              return new CaseTest(session, test_case, round);
+                            });
+    }
+  }
+  // Its status says what the events say better.
+  (void)RUN_ALL_TESTS();
+}
+
+Result<void> write_hosts(const RunSettings& settings, cloud::Cloud& cloud) {
+  if (settings.hosts_file.empty()) return {};
+  std::string content = "127.0.0.1 localhost\n";
+  for (const std::string& account : settings.cloud.accounts) {
+    for (const std::string& region : settings.cloud.regions) {
+      content += fmt::format("{} {}\n", cloud.listen_address(region), cloud.account({account, region}).endpoint_name());
+    }
+  }
+  // The unit sees this very inode, so it is written in place.
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(settings.hosts_file.c_str(), "we"), std::fclose);
+  if (!file || std::fwrite(content.data(), 1, content.size(), file.get()) != content.size()) {
+    return fail(ErrorKind::rig, "cannot write {}: {}", settings.hosts_file.string(), errno_text(errno));
+  }
+  return {};
+}
+
+Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, const EventSink& sink) {
+  const auto progress = [&](std::string_view step, double fraction) {
+    sink({{"type", "progress"}, {"step", step}, {"fraction", fraction}});
+  };
+  if (settings.firmware && unit.info().can(Capability::flash)) {
+    if (auto flashed = unit.flash(*settings.firmware, progress); !flashed) {
+      return fail(flashed.error(), "flashing {}", unit.info().id);
+    }
+  } else if (auto started = unit.start(); !started) {
+    return fail(started.error(), "starting {}", unit.info().id);
+  }
+  progress("provision", 0);
+  try {
+    bench.provision();
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::rig, "provisioning {}: {}", unit.info().id, error.what());
+  }
+  progress("provision", 1);
+  sink({{"type", "unit_ready"},
+        {"build_id", settings.firmware ? settings.firmware->build_id : ""},
+        {"variant", settings.firmware ? settings.firmware->variant : ""},
+        {"certificate", bench.certificate_id()}});
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evidence, const Clock& clock,
+                      const EventSink& sink, const std::function<bool()>& stop) {
+  const auto servers = pki::ServerAuthority::make(clock);
+  if (!servers) return fail(servers.error(), "making the server authority");
+  const auto devices = pki::DeviceAuthority::make(clock);
+  if (!devices) return fail(devices.error(), "making the device authority");
+  auto cloud = cloud::Cloud::start(settings.cloud, *servers, evidence, clock);
+  if (!cloud) return fail(cloud.error());
+  if (auto written = write_hosts(settings, **cloud); !written) return written;
+
+  Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices});
+  evidence.on_added(EvidenceTap(sink, bench));
+  Result<void> outcome = make_ready(unit, bench, settings, sink);
+  if (outcome) {
+    Session session(bench, evidence, clock, sink, stop);
+    run_tests(session, settings);
+    if (session.lost()) outcome = fail(*session.lost());
+  }
+  // The cloud's thread may still speak; nobody listens from here on.
+  cloud->reset();
+  return outcome;
+}
+
+}  // namespace hilmark::suites

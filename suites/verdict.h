@@ -1,0 +1,56 @@
+// How a case ends, and the exceptions by which a body or a helper ends it early.
+#pragma once
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/error.h"
+#include "harness/base/evidence.h"
+
+namespace hilmark::suites {
+
+enum class Verdict { pass, fail, warn, inconclusive, skip, error };
+[[nodiscard]] std::string_view name_of(Verdict verdict);
+
+/// The rig failed, not the device: ends the case as `error`, type `rig`.
+struct RigTrouble : std::runtime_error {
+  explicit RigTrouble(const Error& error) : std::runtime_error(error.message) {}
+};
+/// Nothing can be said about the claim: ends the case as `inconclusive`.
+struct Inconclusive : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// The demand was not met: ends the case as `fail` (`inconclusive` if the opportunity was never seen).
+struct ClaimFailed : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// Half of the claim, or all of it, does not apply to this unit.
+struct NotApplicable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What a case gathers while it runs.
+struct Findings {
+  EvidencePtr opportunity;            ///< the first observation without which nothing could be judged
+  std::vector<EvidencePtr> evidence;  ///< what the verdict rests on
+  std::vector<std::string> failures;  ///< each a finding
+  std::vector<std::string> warnings;
+  std::vector<std::string> notes;     ///< told in every report, judged in none
+  std::optional<std::string> rig_trouble;
+  std::optional<std::string> inconclusive;
+  std::optional<std::string> not_applicable;
+};
+
+struct Judgement {
+  Verdict verdict = Verdict::inconclusive;
+  std::string message;
+};
+
+/// Device failure, rig error, inconclusive and skip are never mixed: a claim fails only if its opportunity was seen; what
+/// the rig did wrong is told as the rig's, unless the device had failed before.
+[[nodiscard]] Judgement judge(const Findings& findings, const std::string& opportunity);
+
+}  // namespace hilmark::suites
