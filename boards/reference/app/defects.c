@@ -1,0 +1,46 @@
+#include "app/defects.h"
+
+#include <string.h>
+
+const struct defect_entry defect_table[DEFECT_COUNT] = {
+    [DEFECT_NONE] = {"golden", "Does everything right."},
+    [DEFECT_NO_SNI] = {"no-sni", "Sends no server_name extension."},
+    [DEFECT_SNI_EMPTY] = {"sni-empty", "Sends a server_name extension whose host_name has no octets."},
+    [DEFECT_SNI_IP_LITERAL] = {"sni-ip-literal", "Sends the address that it connects to as host_name."},
+    [DEFECT_SNI_FIRST_ONLY] = {"sni-first-only", "Sends server_name in the first ClientHello after a boot only."},
+    [DEFECT_SNI_STALE] = {"sni-stale",
+                          "After a move it goes on sending, and verifying, the name that first served it since the "
+                          "boot."},
+    [DEFECT_GIVE_UP_AFTER_REFUSAL] = {"give-up-after-refusal",
+                                      "Stops trying until the next boot once the server ended three connections in a "
+                                      "row before CONNACK."},
+    [DEFECT_CHAIN_MISORDERED] = {"chain-misordered",
+                                 "Presents its own certificate, then the others in reversed order (shows with two "
+                                 "others or more)."},
+    [DEFECT_WRONG_KEY] = {"wrong-key", "Signs CertificateVerify with another key than its certificate's."},
+    [DEFECT_NO_RECONNECT] = {"no-reconnect",
+                             "Once the server or an error ended a connection, it makes no other until the next boot."},
+    [DEFECT_IDENTITY_IN_RAM] = {"identity-in-ram", "Keeps key, certificate and endpoint in RAM only."},
+    [DEFECT_REPROVISION_ON_MOVE] = {"reprovision-on-move",
+                                    "After a move it replaces its identity by a new key and a certificate signed by "
+                                    "itself."},
+    [DEFECT_MOVES_ONCE_ONLY] = {"moves-once-only",
+                                "Follows the first change of endpoint after it was served; later ones are stored but "
+                                "take effect at the next boot only."},
+    [DEFECT_NO_HOSTNAME_CHECK] = {"no-hostname-check",
+                                  "Verifies the chain of the server's certificate but not its name."},
+    [DEFECT_NO_VERIFY] = {"no-verify", "Accepts any server certificate."},
+    [DEFECT_MQTT_MALFORMED] = {"mqtt-malformed", "Sets the reserved bit of the connect flags in CONNECT."},
+    [DEFECT_DEAD_ON_ARRIVAL] = {"dead-on-arrival",
+                                "Opens the TCP connection and closes it at once, again and again; never a "
+                                "ClientHello."},
+};
+
+bool defect_by_name(const char* name, enum defect* found) {
+  for (int i = 0; i < DEFECT_COUNT; i++) {
+    if (strcmp(defect_table[i].name, name) != 0) continue;
+    *found = (enum defect)i;
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,47 @@
+// The seeded defects: named faults, compiled in, one of them chosen by the image's trailer.
+#ifndef BOARDS_REFERENCE_APP_DEFECTS_H
+#define BOARDS_REFERENCE_APP_DEFECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum defect {
+  DEFECT_NONE,
+  DEFECT_NO_SNI,
+  DEFECT_SNI_EMPTY,
+  DEFECT_SNI_IP_LITERAL,
+  DEFECT_SNI_FIRST_ONLY,
+  DEFECT_SNI_STALE,
+  DEFECT_GIVE_UP_AFTER_REFUSAL,
+  DEFECT_CHAIN_MISORDERED,
+  DEFECT_WRONG_KEY,
+  DEFECT_NO_RECONNECT,
+  DEFECT_IDENTITY_IN_RAM,
+  DEFECT_REPROVISION_ON_MOVE,
+  DEFECT_MOVES_ONCE_ONLY,
+  DEFECT_NO_HOSTNAME_CHECK,
+  DEFECT_NO_VERIFY,
+  DEFECT_MQTT_MALFORMED,
+  DEFECT_DEAD_ON_ARRIVAL,
+  DEFECT_COUNT,
+};
+
+struct defect_entry {
+  const char* name;      // as the trailer has it
+  const char* sentence;  // what it does
+};
+
+// Indexed by enum defect; the first is "golden".
+extern const struct defect_entry defect_table[DEFECT_COUNT];
+
+// False if there is no defect of that name.
+bool defect_by_name(const char* name, enum defect* found);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+// Where a seeded defect makes the firmware differ. The rest of the code asks here, and gets the right answer unless the
+// image carries the defect in question.
+#ifndef BOARDS_REFERENCE_APP_DEVIATIONS_H
+#define BOARDS_REFERENCE_APP_DEVIATIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/defects.h"
+#include "app/settings.h"
+#include "port/port_crypto.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// How a connection, or the attempt at one, came to its end.
+enum connection_end {
+  CONNECTION_END_WISHED,       // we wanted it
+  CONNECTION_END_NOT_REACHED,  // no name, or no TCP connection
+  CONNECTION_END_REFUSED,      // the server ended it before CONNACK, or by it
+  CONNECTION_END_BROKEN,       // we refused the server, time ran out, or it ended after CONNACK
+};
+
+// What the defects remember; all of it only since the boot.
+struct deviations {
+  enum defect defect;
+  bool sent_hello;
+  bool was_served;
+  bool stopped;
+  unsigned refusals;
+  unsigned moves;
+  char first_served[SETTINGS_ENDPOINT_BYTES];
+  char followed[SETTINGS_ENDPOINT_BYTES];
+  uint8_t other_key[PORT_PRIVATE_KEY_BYTES];
+  char chain[SETTINGS_PEM_BYTES];
+};
+
+void deviations_init(struct deviations* deviations, enum defect defect);
+
+// Asked for each attempt.
+bool deviations_allow_attempt(const struct deviations* deviations);
+const char* deviations_endpoint(const struct deviations* deviations, const char* stored);
+bool deviations_speak_tls(const struct deviations* deviations);
+const char* deviations_server_name(const struct deviations* deviations, const char* endpoint, const char* address);
+bool deviations_empty_server_name(const struct deviations* deviations);
+bool deviations_verify_chain(const struct deviations* deviations);
+const char* deviations_verify_name(const struct deviations* deviations, const char* endpoint);
+const char* deviations_certificates(struct deviations* deviations, const char* certificates);
+const uint8_t* deviations_signing_key(struct deviations* deviations, const uint8_t* key);
+bool deviations_reserved_flag(const struct deviations* deviations);
+
+// Told as it happens.
+void deviations_on_hello(struct deviations* deviations);
+void deviations_on_served(struct deviations* deviations, const char* endpoint);
+void deviations_on_end(struct deviations* deviations, enum connection_end end);
+
+// The endpoint was changed from `old_name`. False if the connection is to stay as it is.
+bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name);
+bool deviations_reprovision(const struct deviations* deviations);
+
+// False if endpoint and identity are not to be written into flash.
+bool deviations_keep_identity(const struct deviations* deviations);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

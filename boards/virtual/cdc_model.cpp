@@ -1,0 +1,113 @@
+#include "boards/virtual/cdc_model.h"
+
+#include <algorithm>
+
+#include "boards/virtual/dfuse_model.h"
+
+namespace virtual_lab {
+namespace {
+
+constexpr std::uint16_t kControlInterface = 0;
+constexpr std::uint16_t kDfuInterface = 2;
+
+// CDC PSTN 1.2, table 13.
+constexpr std::uint8_t kSetLineCoding = 0x20;
+constexpr std::uint8_t kGetLineCoding = 0x21;
+constexpr std::uint8_t kSetControlLineState = 0x22;
+constexpr std::uint8_t kSendBreak = 0x23;
+
+UsbDescriptors application_descriptors(const std::string& serial) {
+  UsbDescriptors descriptors;
+  // Miscellaneous class with interface association (USB IAD ECN): several functions in one device.
+  descriptors.device = device_descriptor({.class_code = 0xef,
+                                          .subclass = 0x02,
+                                          .protocol = 0x01,
+                                          .vendor_id = 0x0483,
+                                          .product_id = 0x5740,
+                                          .device_version = 0x0200});
+  Bytes parts{
+      8, 0x0b, 0, 2, 0x02, 0x02, 0x01, 4,                  // association: interfaces 0 and 1 are one CDC-ACM
+      9, 4, 0, 0, 1, 0x02, 0x02, 0x01, 4,                  // interface 0: communications
+      5, 0x24, 0x00, 0x10, 0x01,                           // CDC header 1.10
+      5, 0x24, 0x01, 0x00, 0x01,                           // call management: none; data on interface 1
+      4, 0x24, 0x02, 0x02,                                 // ACM: line coding and control line state
+      5, 0x24, 0x06, 0x00, 0x01,                           // union of 0 and 1
+      7, 5, CdcModel::kNotificationIn, 0x03, 8, 0, 16,     // interrupt in
+      9, 4, 1, 0, 2, 0x0a, 0x00, 0x00, 0,                  // interface 1: data
+      7, 5, CdcModel::kDataOut, 0x02, 64, 0, 0,            // bulk out
+      7, 5, CdcModel::kDataIn, 0x02, 64, 0, 0,             // bulk in
+      9, 4, 2, 0, 0, 0xfe, 0x01, 0x01, 5,                  // interface 2: DFU run-time
+  };
+  constexpr std::uint8_t kCanDownloadAndUploadWillDetach = 0x0b;
+  const Bytes functional = dfu_functional_descriptor(kCanDownloadAndUploadWillDetach, 0x011a);
+  parts.insert(parts.end(), functional.begin(), functional.end());
+  descriptors.configuration = configuration_descriptor({.interfaces = 3, .attributes = 0x80}, parts);
+  descriptors.strings = {"hilmark", "Virtual board", serial, "Console", "DFU run-time"};
+  return descriptors;
+}
+
+}  // namespace
+
+CdcModel::CdcModel(const std::string& serial) : UsbDevice(application_descriptors(serial)) {}
+
+BulkStep CdcModel::bulk_out(std::uint8_t endpoint, ByteView data) {
+  if (endpoint != kDataOut) return {Handshake::kStall, 0};
+  const std::size_t size = std::min(data.size(), kInputBytes - input_.size());
+  if (size == 0) return {Handshake::kNak, 0};
+  input_.insert(input_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size));
+  emit({DeviceEvent::Kind::kConsoleInput});
+  return {Handshake::kAck, size};
+}
+
+BulkStep CdcModel::bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) {
+  if (endpoint == kNotificationIn) return {Handshake::kNak, 0};
+  if (endpoint != kDataIn) return {Handshake::kStall, 0};
+  const std::size_t size = std::min(into.size(), output_.size());
+  if (size == 0) return {Handshake::kNak, 0};
+  const auto end = output_.begin() + static_cast<std::ptrdiff_t>(size);
+  std::copy(output_.begin(), end, into.begin());
+  output_.erase(output_.begin(), end);
+  return {Handshake::kAck, size};
+}
+
+void CdcModel::write_output(ByteView bytes) {
+  output_.insert(output_.end(), bytes.begin(), bytes.end());
+  if (output_.size() <= kOutputBytes) return;
+  const std::size_t excess = output_.size() - kOutputBytes;
+  output_.erase(output_.begin(), output_.begin() + static_cast<std::ptrdiff_t>(excess));
+  dropped_output_bytes_ += excess;
+}
+
+void CdcModel::consume_input(std::size_t bytes) {
+  input_.erase(input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(std::min(bytes, input_.size())));
+}
+
+std::optional<std::size_t> CdcModel::class_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
+  constexpr std::uint8_t kClassToInterface = 0x21;
+  constexpr std::uint8_t kClassFromInterface = 0xa1;
+  if (setup.index == kControlInterface) {
+    if (setup.request_type == kClassFromInterface && setup.request == kGetLineCoding) return give(line_coding_, data);
+    if (setup.request_type != kClassToInterface) return std::nullopt;
+    if (setup.request == kSetLineCoding && data.size() == line_coding_.size()) {
+      std::copy(data.begin(), data.end(), line_coding_.begin());
+      return data.size();
+    }
+    if (setup.request == kSetControlLineState || setup.request == kSendBreak) return 0;
+    return std::nullopt;
+  }
+  if (setup.index != kDfuInterface) return std::nullopt;
+  const auto request = static_cast<DfuRequest>(setup.request);
+  const auto state = static_cast<std::uint8_t>(detaching_ ? DfuState::kAppDetach : DfuState::kAppIdle);
+  if (setup.request_type == kClassFromInterface && request == DfuRequest::kGetStatus) {
+    return give(Bytes{0, 0, 0, 0, state, 0}, data);
+  }
+  if (setup.request_type == kClassFromInterface && request == DfuRequest::kGetState) return give(Bytes{state}, data);
+  if (setup.request_type == kClassToInterface && request == DfuRequest::kDetach) {
+    if (!detaching_) emit({DeviceEvent::Kind::kEnterBootloader});
+    detaching_ = true;
+    return 0;
+  }
+  return std::nullopt;
+}
+
+}  // namespace virtual_lab

@@ -1,0 +1,45 @@
+// The application's USB side: a CDC-ACM console and a DFU run-time interface (boards/wire.md, "The virtual lab").
+#pragma once
+
+#include <array>
+#include <deque>
+
+#include "boards/virtual/usb_device.h"
+
+namespace virtual_lab {
+
+class CdcModel : public UsbDevice {
+ public:
+  static constexpr std::uint8_t kNotificationIn = 0x82;
+  static constexpr std::uint8_t kDataOut = 0x01;
+  static constexpr std::uint8_t kDataIn = 0x81;
+  // Output that no host reads is kept up to here; then the oldest goes, so that a firmware never waits for a reader.
+  static constexpr std::size_t kOutputBytes = 64 * 1024;
+  // Input that the firmware does not take is kept up to here; then the endpoint answers NAK.
+  static constexpr std::size_t kInputBytes = 2048;
+
+  explicit CdcModel(const std::string& serial);
+
+  [[nodiscard]] BulkStep bulk_out(std::uint8_t endpoint, ByteView data) override;
+  [[nodiscard]] BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) override;
+  // A host without bitWillDetach's courtesy resets the bus after DETACH; the bootloader is coming anyway.
+  void bus_reset() override {}
+
+  // The firmware's side of the console.
+  void write_output(ByteView bytes);
+  [[nodiscard]] Bytes pending_input() const { return {input_.begin(), input_.end()}; }
+  void consume_input(std::size_t bytes);
+  [[nodiscard]] std::uint64_t dropped_output_bytes() const { return dropped_output_bytes_; }
+
+ protected:
+  std::optional<std::size_t> class_request(const SetupPacket& setup, std::span<std::uint8_t> data) override;
+
+ private:
+  std::deque<std::uint8_t> output_;
+  std::deque<std::uint8_t> input_;
+  std::uint64_t dropped_output_bytes_ = 0;
+  std::array<std::uint8_t, 7> line_coding_{0x00, 0xc2, 0x01, 0x00, 0, 0, 8};  // 115200 8N1
+  bool detaching_ = false;
+};
+
+}  // namespace virtual_lab

@@ -1,0 +1,201 @@
+#include "boards/virtual/lab_file.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "boards/virtual/hub_model.h"
+
+namespace virtual_lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Ends the reading of a file; becomes a Result at the room's door.
+struct BadFile {
+  std::string text;
+};
+
+class YamlFile {
+ public:
+  explicit YamlFile(fs::path path) : path_(std::move(path)) {
+    try {
+      root_ = YAML::LoadFile(path_.string());
+    } catch (const YAML::BadFile&) {
+      throw BadFile{fmt::format("{}: cannot be read; expected a YAML file", path_.string())};
+    } catch (const YAML::ParserException& error) {
+      throw BadFile{fmt::format("{}:{}: {}; expected YAML", path_.string(), error.mark.line + 1, error.msg)};
+    }
+    if (!root_.IsMap()) fail(root_, "expected a map that begins with \"version: 1\"");
+    if (text(root_, "version") != "1") fail(root_["version"], "expected version 1");
+  }
+
+  [[nodiscard]] const YAML::Node& root() const { return root_; }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+  [[noreturn]] void fail(const YAML::Node& at, const std::string& message) const {
+    const YAML::Mark mark = at.IsDefined() ? at.Mark() : YAML::Mark();
+    throw BadFile{fmt::format("{}:{}: {}", path_.string(), std::max(mark.line, 0) + 1, message)};
+  }
+
+  // A scalar that must be there.
+  [[nodiscard]] std::string text(const YAML::Node& map, const std::string& key) const {
+    const YAML::Node node = map[key];
+    if (!node.IsDefined()) fail(map, fmt::format("the key \"{}\" is missing", key));
+    if (!node.IsScalar() || node.Scalar().empty()) fail(node, fmt::format("expected a text for \"{}\"", key));
+    return node.Scalar();
+  }
+
+  [[nodiscard]] std::uint32_t number(const YAML::Node& map, const std::string& key) const {
+    const std::string digits = text(map, key);
+    const bool hex = digits.starts_with("0x");
+    const char* begin = digits.data() + (hex ? 2 : 0);
+    const char* end = digits.data() + digits.size();
+    std::uint32_t value = 0;
+    const auto parsed = std::from_chars(begin, end, value, hex ? 16 : 10);
+    if (parsed.ec != std::errc() || parsed.ptr != end) {
+      fail(map[key], fmt::format("expected a number for \"{}\", not \"{}\"", key, digits));
+    }
+    return value;
+  }
+
+  [[nodiscard]] YAML::Node child_map(const YAML::Node& map, const std::string& key) const {
+    const YAML::Node node = map[key];
+    if (!node.IsDefined()) fail(map, fmt::format("the key \"{}\" is missing", key));
+    if (!node.IsMap()) fail(node, fmt::format("expected a map for \"{}\"", key));
+    return node;
+  }
+
+  void allow_only(const YAML::Node& map, const std::set<std::string>& known) const {
+    std::set<std::string> seen;
+    for (const auto& pair : map) {
+      const std::string key = pair.first.Scalar();
+      if (!known.contains(key)) fail(pair.first, fmt::format("unknown key \"{}\"; expected {}", key, fmt::join(known, ", ")));
+      if (!seen.insert(key).second) fail(pair.first, fmt::format("the key \"{}\" is there twice", key));
+    }
+  }
+
+ private:
+  fs::path path_;
+  YAML::Node root_;
+};
+
+fs::path find_board_file(const YamlFile& lab, const YAML::Node& unit, const std::vector<fs::path>& elsewhere) {
+  const std::string board = lab.text(unit, "board");
+  const bool plain = std::all_of(board.begin(), board.end(), [](unsigned char letter) {
+    return std::isalnum(letter) != 0 || letter == '_' || letter == '-';
+  });
+  if (!plain) lab.fail(unit["board"], fmt::format("expected a board's name, not \"{}\"", board));
+  std::vector<fs::path> folders;
+  for (fs::path folder = fs::absolute(lab.path()).lexically_normal().parent_path();; folder = folder.parent_path()) {
+    folders.push_back(folder);
+    folders.push_back(folder / "boards");
+    if (folder == folder.parent_path()) break;
+  }
+  folders.insert(folders.end(), elsewhere.begin(), elsewhere.end());
+  for (const fs::path& folder : folders) {
+    std::error_code ignored;
+    const fs::path candidate = folder / (board + ".yaml");
+    if (fs::is_regular_file(candidate, ignored)) return candidate;
+  }
+  lab.fail(unit["board"], fmt::format("no file {}.yaml beside the lab file, above it or in a folder boards/", board));
+}
+
+void read_chip(const fs::path& board_file, UnitSpec& unit) {
+  const YamlFile board(board_file);
+  unit.chip = board.text(board.root(), "chip");
+  constexpr std::size_t kMaxChipName = 23;  // the image header's field holds 24 bytes
+  if (unit.chip.size() > kMaxChipName || unit.chip.find('/') != std::string::npos) {
+    board.fail(board.root()["chip"], fmt::format("expected a chip's name, not \"{}\"", unit.chip));
+  }
+  const YamlFile chip(board_file.parent_path() / "chips" / (unit.chip + ".yaml"));
+  const YAML::Node flasher = chip.child_map(chip.root(), "flasher");
+  const YAML::Node image = chip.child_map(chip.root(), "image");
+  if (chip.text(flasher, "protocol") != "dfuse") {
+    chip.fail(flasher["protocol"], "expected \"dfuse\", the only bootloader that virtual boards have");
+  }
+  auto layout = FlashLayout::parse(chip.text(flasher, "layout"));
+  if (!layout) chip.fail(flasher["layout"], layout.error());
+  unit.layout = std::move(*layout);
+  if (chip.number(image, "base") != unit.layout.base) chip.fail(image["base"], "expected the layout's first address");
+  unit.image_max_bytes = chip.number(image, "max_bytes");
+  if (unit.image_max_bytes > unit.layout.size) chip.fail(image["max_bytes"], "expected no more than the flash has");
+}
+
+unsigned read_port(const YamlFile& lab, const YAML::Node& block) {
+  const std::string text = lab.text(block, "port");
+  unsigned port = 0;
+  const auto parsed = std::from_chars(text.data() + std::min<std::size_t>(2, text.size()), text.data() + text.size(), port);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  if (!text.starts_with("1-") || !whole || port < 1 || port > HubModel::kMaxPorts || text != fmt::format("1-{}", port)) {
+    lab.fail(block["port"],
+             fmt::format("expected a port from \"1-1\" to \"1-{}\", not \"{}\"", HubModel::kMaxPorts, text));
+  }
+  return port;
+}
+
+UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vector<fs::path>& elsewhere) {
+  UnitSpec unit;
+  unit.id = lab.text(node, "id");
+  const bool good_id = unit.id.size() <= 40 && std::all_of(unit.id.begin(), unit.id.end(), [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
+  });
+  if (!good_id) lab.fail(node["id"], fmt::format("expected 1 to 40 of a-z, 0-9 and -, not \"{}\"", unit.id));
+  const YAML::Node block = lab.child_map(node, "virtual");
+  lab.allow_only(block, {"port", "serial", "core"});
+  unit.port = read_port(lab, block);
+  unit.serial = lab.text(block, "serial");
+  const bool good_serial = unit.serial.size() <= 63 && std::all_of(unit.serial.begin(), unit.serial.end(), [](char letter) {
+    return letter > ' ' && letter <= '~';
+  });
+  if (!good_serial) lab.fail(block["serial"], "expected 1 to 63 printable ASCII characters without blanks");
+  if (lab.text(block, "core") != "native") lab.fail(block["core"], "expected \"native\", the only core there is");
+  read_chip(find_board_file(lab, node, elsewhere), unit);
+  return unit;
+}
+
+std::vector<UnitSpec> read_units(const fs::path& file, const std::vector<fs::path>& elsewhere) {
+  const YamlFile lab(file);
+  const YAML::Node list = lab.root()["units"];
+  if (!list.IsDefined() || !list.IsSequence()) {
+    lab.fail(list.IsDefined() ? list : lab.root(), "expected a list \"units:\"");
+  }
+  std::vector<UnitSpec> units;
+  std::map<std::string, std::string> taken;  // what, by whom
+  for (const YAML::Node& node : list) {
+    if (!node.IsMap()) lab.fail(node, "expected a unit with id, kind and board");
+    const bool has_block = node["virtual"].IsDefined();
+    if ((lab.text(node, "kind") == "virtual") != has_block) {
+      lab.fail(node, "a unit of kind \"virtual\", and no other, has a block \"virtual:\"");
+    }
+    if (!has_block) continue;
+    UnitSpec unit = read_unit(lab, node, elsewhere);
+    const std::string keys[] = {"id " + unit.id, fmt::format("port 1-{}", unit.port), "serial " + unit.serial};
+    for (const std::string& key : keys) {
+      const auto [other, is_new] = taken.try_emplace(key, unit.id);
+      if (!is_new) lab.fail(node, fmt::format("{} is taken by unit {} above", key, other->second));
+    }
+    units.push_back(std::move(unit));
+  }
+  if (units.empty()) lab.fail(list, "expected at least one unit with a block \"virtual:\"");
+  return units;
+}
+
+}  // namespace
+
+Result<std::vector<UnitSpec>> read_lab_file(const fs::path& file, const std::vector<fs::path>& elsewhere) try {
+  return read_units(file, elsewhere);
+} catch (const BadFile& bad) {
+  return failure(bad.text);
+} catch (const YAML::Exception& error) {
+  return failure(fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg));
+} catch (const fs::filesystem_error& error) {
+  return failure(error.what());
+}
+
+}  // namespace virtual_lab

@@ -1,0 +1,28 @@
+// The lab file's virtual units with the facts of their boards and chips.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "boards/virtual/flash_memory.h"
+#include "boards/virtual/result.h"
+
+namespace virtual_lab {
+
+struct UnitSpec {
+  std::string id;
+  unsigned port = 0;  // of bus 1's hub, from 1 on
+  std::string serial;
+  std::string chip;
+  FlashLayout layout;
+  std::uint32_t image_max_bytes = 0;  // the sectors from there on are the firmware's
+};
+
+// Reads the units that have a `virtual:` block. What else stands in the file is not for this program. Board files are
+// looked for in the lab file's folder and those above it (and in a folder boards/ of each), then in each of `elsewhere`;
+// chip files in chips/ beside the board file. Errors name file and line, and say what was expected.
+[[nodiscard]] Result<std::vector<UnitSpec>> read_lab_file(const std::filesystem::path& file,
+                                                          const std::vector<std::filesystem::path>& elsewhere);
+
+}  // namespace virtual_lab

@@ -1,0 +1,160 @@
+#include "boards/virtual/sysfs_tree.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace virtual_lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kBus = "/sys/devices/pci0000:00/0000:00:14.0/usb1";
+constexpr unsigned kUsbMajor = 189;
+
+void write_file(const fs::path& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(text.data(), static_cast<std::streamsize>(text.size()));
+  file.close();
+  if (!file) throw fs::filesystem_error("cannot write", path, std::make_error_code(std::errc::io_error));
+}
+
+std::string syspath_of(const UsbPlace& place) {
+  return place.port == 0 ? std::string(kBus) : fmt::format("{}/{}", kBus, place.name());
+}
+
+std::string attribute_string(const UsbDescriptors& descriptors, unsigned index) {
+  return index >= 1 && index <= descriptors.strings.size() ? descriptors.strings[index - 1] + "\n" : "";
+}
+
+}  // namespace
+
+std::string UsbPlace::name() const { return port == 0 ? "usb1" : fmt::format("1-{}", port); }
+
+std::string UsbPlace::node() const { return fmt::format("/dev/bus/usb/001/{:03}", device_number); }
+
+Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descriptors) try {
+  const std::string path = syspath_of(place);
+  const Bytes& device = descriptors.device;
+  const Bytes& configuration = descriptors.configuration;
+  const std::string product_text =
+      fmt::format("{:x}/{:x}/{:x}", descriptors.vendor_id(), descriptors.product_id(), device[12] | device[13] << 8);
+  const unsigned minor = place.device_number - 1;
+
+  Pairs attributes{
+      {"busnum", "1\n"},
+      {"devnum", fmt::format("{}\n", place.device_number)},
+      {"devpath", fmt::format("{}\n", place.port)},
+      {"speed", fmt::format("{}\n", descriptors.speed_megabits)},
+      {"version", fmt::format(" {:x}.{:02x}\n", device[3], device[2])},
+      {"maxchild", fmt::format("{}\n", place.hub_ports)},
+      {"bConfigurationValue", "1\n"},
+      {"bNumConfigurations", "1\n"},
+      {"bNumInterfaces", fmt::format("{:2}\n", configuration[4])},
+      {"bmAttributes", fmt::format("{:02x}\n", configuration[7])},
+      {"bMaxPower", fmt::format("{}mA\n", configuration[8] * 2)},
+      {"bDeviceClass", fmt::format("{:02x}\n", device[4])},
+      {"bDeviceSubClass", fmt::format("{:02x}\n", device[5])},
+      {"bDeviceProtocol", fmt::format("{:02x}\n", device[6])},
+      {"bMaxPacketSize0", fmt::format("{}\n", device[7])},
+      {"idVendor", fmt::format("{:04x}\n", descriptors.vendor_id())},
+      {"idProduct", fmt::format("{:04x}\n", descriptors.product_id())},
+      {"bcdDevice", fmt::format("{:02x}{:02x}\n", device[13], device[12])},
+      {"manufacturer", attribute_string(descriptors, 1)},
+      {"product", attribute_string(descriptors, 2)},
+      {"serial", attribute_string(descriptors, 3)},
+      {"dev", fmt::format("{}:{}\n", kUsbMajor, minor)},
+      {"descriptors", std::string(device.begin(), device.end()) + std::string(configuration.begin(), configuration.end())},
+  };
+  add_entry(place, path, attributes,
+            {{"DEVTYPE", "usb_device"},
+             {"DEVNAME", place.node()},
+             {"BUSNUM", "001"},
+             {"DEVNUM", fmt::format("{:03}", place.device_number)},
+             {"MAJOR", std::to_string(kUsbMajor)},
+             {"MINOR", std::to_string(minor)},
+             {"PRODUCT", product_text},
+             {"TYPE", fmt::format("{}/{}/{}", device[4], device[5], device[6])},
+             {"ID_VENDOR_ID", fmt::format("{:04x}", descriptors.vendor_id())},
+             {"ID_MODEL_ID", fmt::format("{:04x}", descriptors.product_id())},
+             {"ID_SERIAL_SHORT", descriptors.strings[2]}});
+
+  // stat() of the node is answered from here by the preload library.
+  const std::string flat_node = fmt::format("bus_usb_001_{:03}", place.device_number);
+  fs::create_directories(root_ / "dev/.node");
+  fs::remove(root_ / "dev/.node" / flat_node);
+  fs::create_symlink(fmt::format("{}:{}", kUsbMajor, minor), root_ / "dev/.node" / flat_node);
+  fs::create_directories(root_ / "sys/dev/char");
+  const fs::path by_number = root_ / "sys/dev/char" / fmt::format("{}:{}", kUsbMajor, minor);
+  fs::remove(by_number);
+  fs::create_symlink("../.." + path.substr(4), by_number);
+
+  const std::string prefix = place.port == 0 ? "1-0" : place.name();
+  for (const UsbInterface& interface : descriptors.interfaces()) {
+    Pairs about{
+        {"bInterfaceNumber", fmt::format("{:02x}\n", interface.number)},
+        {"bAlternateSetting", " 0\n"},
+        {"bNumEndpoints", fmt::format("{:02x}\n", interface.endpoints.size())},
+        {"bInterfaceClass", fmt::format("{:02x}\n", interface.class_code)},
+        {"bInterfaceSubClass", fmt::format("{:02x}\n", interface.subclass)},
+        {"bInterfaceProtocol", fmt::format("{:02x}\n", interface.protocol)},
+    };
+    if (interface.name_index != 0) about.emplace_back("interface", attribute_string(descriptors, interface.name_index));
+    add_entry(place, fmt::format("{}/{}:1.{}", path, prefix, interface.number), about,
+              {{"DEVTYPE", "usb_interface"},
+               {"PRODUCT", product_text},
+               {"INTERFACE",
+                fmt::format("{}/{}/{}", interface.class_code, interface.subclass, interface.protocol)}});
+  }
+  for (const Entry& entry : entries_) {
+    if (entry.port_name == place.name()) uevents_.send({"add", entry.syspath, "usb", entry.properties});
+  }
+  return {};
+} catch (const fs::filesystem_error& error) {
+  return failure(fmt::format("cannot make the lab's /sys: {}", error.what()));
+}
+
+void SysfsTree::add_entry(const UsbPlace& place, const std::string& syspath, const Pairs& attributes,
+                          Pairs properties) {
+  const fs::path directory = below_root(syspath);
+  fs::create_directories(directory);
+  for (const auto& [name, value] : attributes) write_file(directory / name, value);
+  std::string uevent;
+  for (const auto& [key, value] : properties) {
+    constexpr std::string_view kDev = "/dev/";
+    uevent += fmt::format("{}={}\n", key, key == "DEVNAME" ? value.substr(kDev.size()) : value);
+  }
+  write_file(directory / "uevent", uevent);
+  std::string to_sys;  // as many ".." as there are directories between this one and /sys
+  for (const char character : syspath.substr(std::string_view("/sys").size())) to_sys += character == '/' ? "../" : "";
+  fs::remove(directory / "subsystem");
+  fs::create_symlink(to_sys + "bus/usb", directory / "subsystem");
+
+  // Last, since this is where enumeration looks.
+  const fs::path by_bus = root_ / "sys/bus/usb/devices";
+  fs::create_directories(by_bus);
+  const fs::path link = by_bus / directory.filename();
+  fs::remove(link);
+  fs::create_symlink("../../.." + syspath.substr(4), link);
+  entries_.push_back({place.name(), syspath, std::move(properties)});
+}
+
+void SysfsTree::remove(const UsbPlace& place) {
+  std::error_code ignored;
+  std::vector<Entry> leaving;
+  for (const Entry& entry : entries_) {
+    if (entry.port_name == place.name()) leaving.push_back(entry);
+  }
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.port_name == place.name(); });
+  std::reverse(leaving.begin(), leaving.end());
+  for (const Entry& entry : leaving) {
+    fs::remove(root_ / "sys/bus/usb/devices" / below_root(entry.syspath).filename(), ignored);
+  }
+  fs::remove(root_ / "sys/dev/char" / fmt::format("{}:{}", kUsbMajor, place.device_number - 1), ignored);
+  fs::remove(root_ / "dev/.node" / fmt::format("bus_usb_001_{:03}", place.device_number), ignored);
+  fs::remove_all(below_root(syspath_of(place)), ignored);
+  for (const Entry& entry : leaving) uevents_.send({"remove", entry.syspath, "usb", entry.properties});
+}
+
+}  // namespace virtual_lab

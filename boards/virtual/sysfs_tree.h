@@ -1,0 +1,48 @@
+// The part of /sys that USB programs look at, as files below $UMOCKDEV_DIR, and the hotplug events that go with it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "boards/virtual/result.h"
+#include "boards/virtual/uevent_sender.h"
+#include "boards/virtual/usb_device.h"
+
+namespace virtual_lab {
+
+struct UsbPlace {
+  unsigned device_number = 1;  // 1 to 127
+  unsigned port = 0;           // 0: the root hub
+  unsigned hub_ports = 0;      // of a hub
+
+  [[nodiscard]] std::string name() const;  // usb1, 1-4
+  [[nodiscard]] std::string node() const;  // /dev/bus/usb/001/002
+};
+
+class SysfsTree {
+ public:
+  SysfsTree(std::filesystem::path root, UeventSender& uevents) : root_(std::move(root)), uevents_(uevents) {}
+
+  // The node must be there already: whoever hears the event opens it at once.
+  [[nodiscard]] Result<void> add(const UsbPlace& place, const UsbDescriptors& descriptors);
+  void remove(const UsbPlace& place);
+
+ private:
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  struct Entry {
+    std::string port_name;  // the device that this belongs to
+    std::string syspath;
+    Pairs properties;
+  };
+
+  void add_entry(const UsbPlace& place, const std::string& syspath, const Pairs& attributes, Pairs properties);
+  [[nodiscard]] std::filesystem::path below_root(const std::string& path) const { return root_ / path.substr(1); }
+
+  std::filesystem::path root_;
+  UeventSender& uevents_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace virtual_lab

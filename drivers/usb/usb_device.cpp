@@ -1,0 +1,158 @@
+#include "drivers/usb/usb_device.h"
+
+#include <libusb.h>
+
+#include <algorithm>
+#include <array>
+
+namespace hilmark {
+namespace {
+
+constexpr Milliseconds departure_grace{500};
+
+UsbInterface described(const libusb_interface_descriptor& source) {
+  UsbInterface result;
+  result.number = source.bInterfaceNumber;
+  result.alternate = source.bAlternateSetting;
+  result.interface_class = source.bInterfaceClass;
+  result.subclass = source.bInterfaceSubClass;
+  result.protocol = source.bInterfaceProtocol;
+  result.name_index = source.iInterface;
+  for (int index = 0; index < source.bNumEndpoints; ++index) {
+    const libusb_endpoint_descriptor& endpoint = source.endpoint[index];
+    result.endpoints.push_back({endpoint.bEndpointAddress,
+                                (endpoint.bmAttributes & LIBUSB_TRANSFER_TYPE_MASK) == LIBUSB_TRANSFER_TYPE_BULK,
+                                endpoint.wMaxPacketSize});
+  }
+  if (source.extra != nullptr && source.extra_length > 0) {
+    result.extra.assign(source.extra, source.extra + source.extra_length);
+  }
+  return result;
+}
+
+unsigned limit_of(Milliseconds limit) {
+  // To libusb, 0 would mean for ever.
+  return static_cast<unsigned>(std::max<Milliseconds::rep>(limit.count(), 1));
+}
+
+}  // namespace
+
+UsbResult<std::unique_ptr<UsbDevice>> UsbDevice::open(const UsbContext& context, const UsbPlugged& plugged) {
+  libusb_device* const device = context.reference(plugged.port, plugged.arrival);
+  if (device == nullptr) return usb_failure(LIBUSB_ERROR_NO_DEVICE, "opening", plugged);
+  std::unique_ptr<UsbDevice> opened(new UsbDevice(context, plugged));
+  const int code = libusb_open(device, &opened->handle_);
+  libusb_unref_device(device);
+  if (code != 0) {
+    opened->handle_ = nullptr;
+    return opened->failure(code, "opening");
+  }
+  libusb_set_auto_detach_kernel_driver(opened->handle_, 1);
+  opened->read_interfaces();
+  libusb_device_descriptor descriptor{};
+  if (libusb_get_device_descriptor(libusb_get_device(opened->handle_), &descriptor) == 0 && descriptor.iSerialNumber != 0) {
+    opened->plugged_.serial = opened->text(descriptor.iSerialNumber).value_or("");
+  }
+  return opened;
+}
+
+UsbDevice::~UsbDevice() {
+  if (handle_ == nullptr) return;
+  for (const int number : claimed_) libusb_release_interface(handle_, number);
+  libusb_close(handle_);
+}
+
+void UsbDevice::read_interfaces() {
+  libusb_config_descriptor* config = nullptr;
+  if (libusb_get_active_config_descriptor(libusb_get_device(handle_), &config) != 0) return;
+  for (int index = 0; index < config->bNumInterfaces; ++index) {
+    const libusb_interface& interface = config->interface[index];
+    for (int alternate = 0; alternate < interface.num_altsetting; ++alternate) {
+      interfaces_.push_back(described(interface.altsetting[alternate]));
+    }
+  }
+  libusb_free_config_descriptor(config);
+}
+
+tl::unexpected<UsbFailure> UsbDevice::failure(int code, std::string_view what) {
+  // A device that is pulled out may fail with a protocol error before the kernel notices its departure.
+  if (code == LIBUSB_ERROR_IO || code == LIBUSB_ERROR_OTHER) {
+    const SystemClock clock;
+    const UsbPortWatcher watcher(context_, plugged_.port);
+    if (watcher.wait_left(plugged_.arrival, Deadline(clock, departure_grace))) code = LIBUSB_ERROR_NO_DEVICE;
+  }
+  return usb_failure(code, what, plugged_);
+}
+
+UsbResult<std::string> UsbDevice::text(int string_index) {
+  std::array<unsigned char, 256> buffer{};
+  const int length = libusb_get_string_descriptor_ascii(handle_, static_cast<std::uint8_t>(string_index), buffer.data(),
+                                                        static_cast<int>(buffer.size()));
+  if (length < 0) return failure(length, fmt::format("reading string {}", string_index));
+  return std::string(buffer.begin(), buffer.begin() + length);
+}
+
+UsbResult<void> UsbDevice::claim(int interface_number) {
+  const int code = libusb_claim_interface(handle_, interface_number);
+  if (code != 0) return failure(code, fmt::format("claiming interface {}", interface_number));
+  claimed_.insert(interface_number);
+  return {};
+}
+
+void UsbDevice::release(int interface_number) {
+  if (claimed_.erase(interface_number) > 0) libusb_release_interface(handle_, interface_number);
+}
+
+UsbResult<void> UsbDevice::set_alternate(int interface_number, int alternate) {
+  const int code = libusb_set_interface_alt_setting(handle_, interface_number, alternate);
+  if (code == 0) return {};
+  return failure(code, fmt::format("choosing alternate setting {} of interface {}", alternate, interface_number));
+}
+
+UsbResult<void> UsbDevice::control_out(const UsbSetup& setup, ByteView data, Milliseconds limit) {
+  // libusb wants a pointer to non-const for both directions; it does not write here.
+  const int sent = libusb_control_transfer(handle_, setup.request_type, setup.request, setup.value, setup.index,
+                                           const_cast<unsigned char*>(data.data()),
+                                           static_cast<std::uint16_t>(data.size()), limit_of(limit));
+  if (sent < 0) return failure(sent, fmt::format("control request {:#04x}", setup.request));
+  if (static_cast<std::size_t>(sent) != data.size()) {
+    return failure(LIBUSB_ERROR_IO, fmt::format("control request {:#04x} took {} of {} bytes", setup.request, sent, data.size()));
+  }
+  return {};
+}
+
+UsbResult<Bytes> UsbDevice::control_in(const UsbSetup& setup, std::uint16_t length, Milliseconds limit) {
+  Bytes buffer(length);
+  const int came = libusb_control_transfer(handle_, setup.request_type, setup.request, setup.value, setup.index,
+                                           buffer.data(), length, limit_of(limit));
+  if (came < 0) return failure(came, fmt::format("control request {:#04x}", setup.request));
+  buffer.resize(static_cast<std::size_t>(came));
+  return buffer;
+}
+
+UsbResult<void> UsbDevice::bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit) {
+  const SystemClock clock;
+  const Deadline deadline(clock, limit);
+  while (!data.empty()) {
+    int sent = 0;
+    const int code = libusb_bulk_transfer(handle_, endpoint, const_cast<unsigned char*>(data.data()),
+                                          static_cast<int>(data.size()), &sent, limit_of(deadline.left()));
+    if (code != 0) return failure(code, fmt::format("writing to endpoint {:#04x}", endpoint));
+    data = data.subspan(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+void UsbDevice::reset_bus() {
+  (void)libusb_reset_device(handle_);  // NOT_FOUND is its way to say that the device enumerates anew, as it shall.
+}
+
+UsbResult<void> UsbDevice::wait(Milliseconds time) {
+  if (time.count() == 0) return {};
+  const SystemClock clock;
+  const UsbPortWatcher watcher(context_, plugged_.port);
+  if (!watcher.wait_left(plugged_.arrival, Deadline(clock, time))) return {};
+  return usb_failure(LIBUSB_ERROR_NO_DEVICE, "waiting for it", plugged_);
+}
+
+}  // namespace hilmark
