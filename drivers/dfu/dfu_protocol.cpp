@@ -11,9 +11,10 @@ constexpr std::size_t functional_bytes = 9;
 }  // namespace
 
 std::string_view name_of(DfuState state) {
-  static constexpr std::array<std::string_view, 11> names{
-      "appIDLE",         "appDETACH",   "dfuIDLE",                "dfuDNLOAD-SYNC",  "dfuDNBUSY", "dfuDNLOAD-IDLE",
-      "dfuMANIFEST-SYNC", "dfuMANIFEST", "dfuMANIFEST-WAIT-RESET", "dfuUPLOAD-IDLE", "dfuERROR"};
+  static constexpr std::array<std::string_view, 11> names{"appIDLE",          "appDETACH",   "dfuIDLE",
+                                                          "dfuDNLOAD-SYNC",   "dfuDNBUSY",   "dfuDNLOAD-IDLE",
+                                                          "dfuMANIFEST-SYNC", "dfuMANIFEST", "dfuMANIFEST-WAIT-RESET",
+                                                          "dfuUPLOAD-IDLE",   "dfuERROR"};
   return names.at(static_cast<std::size_t>(state));
 }
 
@@ -25,8 +26,9 @@ std::string_view name_of(DfuRequest request) {
 
 std::string_view dfu_status_name(std::uint8_t status) {
   static constexpr std::array<std::string_view, 16> names{
-      "OK",      "errTARGET",  "errFILE",    "errWRITE",    "errERASE",  "errCHECK_ERASED", "errPROG", "errVERIFY",
-      "errADDRESS", "errNOTDONE", "errFIRMWARE", "errVENDOR", "errUSBR", "errPOR",          "errUNKNOWN", "errSTALLEDPKT"};
+      "OK",      "errTARGET", "errFILE",    "errWRITE",     "errERASE",    "errCHECK_ERASED",
+      "errPROG", "errVERIFY", "errADDRESS", "errNOTDONE",   "errFIRMWARE", "errVENDOR",
+      "errUSBR", "errPOR",    "errUNKNOWN", "errSTALLEDPKT"};
   return status < names.size() ? names[status] : "unknown status";
 }
 
@@ -42,8 +44,13 @@ std::optional<DfuFunctional> find_dfu_functional(ByteView extra) {
     if (length < 2 || length > extra.size()) return std::nullopt;
     if (extra[1] == functional_type && length >= functional_bytes) {
       const auto word = [&](std::size_t at) { return static_cast<std::uint16_t>(extra[at] | extra[at + 1] << 8); };
-      return DfuFunctional{(extra[2] & 1) != 0, (extra[2] & 2) != 0, (extra[2] & 4) != 0, (extra[2] & 8) != 0,
-                           Milliseconds(word(3)), word(5), word(7)};
+      return DfuFunctional{(extra[2] & 1) != 0,
+                           (extra[2] & 2) != 0,
+                           (extra[2] & 4) != 0,
+                           (extra[2] & 8) != 0,
+                           Milliseconds(word(3)),
+                           word(5),
+                           word(7)};
     }
     extra = extra.subspan(length);
   }

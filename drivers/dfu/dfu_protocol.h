@@ -10,15 +10,32 @@
 
 namespace hilmark {
 
-enum class DfuRequest : std::uint8_t { detach, download, upload, get_status, clear_status, get_state, abort };  ///< section 3
+enum class DfuRequest : std::uint8_t {
+  detach,
+  download,
+  upload,
+  get_status,
+  clear_status,
+  get_state,
+  abort
+};  ///< section 3
 
 /// Section 6.1.2, bState.
 enum class DfuState : std::uint8_t {
-  app_idle, app_detach, idle, download_sync, download_busy, download_idle, manifest_sync, manifest, manifest_wait_reset,
-  upload_idle, error,
+  app_idle,
+  app_detach,
+  idle,
+  download_sync,
+  download_busy,
+  download_idle,
+  manifest_sync,
+  manifest,
+  manifest_wait_reset,
+  upload_idle,
+  error,
 };
-[[nodiscard]] std::string_view name_of(DfuState state);         ///< "dfuDNLOAD-IDLE"
-[[nodiscard]] std::string_view name_of(DfuRequest request);     ///< "DFU_DNLOAD"
+[[nodiscard]] std::string_view name_of(DfuState state);               ///< "dfuDNLOAD-IDLE"
+[[nodiscard]] std::string_view name_of(DfuRequest request);           ///< "DFU_DNLOAD"
 [[nodiscard]] std::string_view dfu_status_name(std::uint8_t status);  ///< bStatus: "errVERIFY"
 
 /// What DFU_GETSTATUS answers (section 6.1.2).

@@ -36,11 +36,13 @@ DfuAction DfuSeCore::next(const DfuEvent& event) {
                         [&](const DfuWaited&) -> DfuAction { return act_on(status_); },
                         // A request that a state does not allow is answered by a stall, and dfuERROR: ask why.
                         [&](const DfuStalled&) -> DfuAction {
-                          return step_ == Step::status_asked ? refuse("its status request was refused") : ask_status();
+                          if (step_ == Step::status_asked) return refuse("its status request was refused");
+                          stalled_ = true;
+                          return ask_status();
                         },
                         // The board may be gone before it answers the last request.
                         [&](const DfuGone& gone) -> DfuAction {
-                          if (operation().kind == Kind::leave && step_ != Step::request) return finish();
+                          if (operation().kind == Kind::leave) return finish();
                           return DfuFailed{gone.error.with_context(doing())};
                         },
                     },
@@ -51,19 +53,24 @@ DfuAction DfuSeCore::begin() {
   using Kind = DfuSeOperation::Kind;
   busy_ = Milliseconds{0};
   attempts_ = 0;
+  stalled_ = false;
   step_ = Step::command_sent;
   const DfuSeOperation& now = operation();
   switch (now.kind) {
-    case Kind::to_idle: return ask_status();
-    case Kind::erase: return DfuSend{DfuRequest::download, 0, command(command_erase, now.address)};
-    case Kind::set_address: return DfuSend{DfuRequest::download, 0, command(command_set_address, now.address)};
+    case Kind::to_idle:
+      return ask_status();
+    case Kind::erase:
+      return DfuSend{DfuRequest::download, 0, command(command_erase, now.address)};
+    case Kind::set_address:
+      return DfuSend{DfuRequest::download, 0, command(command_set_address, now.address)};
     case Kind::write:
       return DfuSend{DfuRequest::download, static_cast<std::uint16_t>(now.block + first_data_block),
                      Bytes(now.data.begin(), now.data.end())};
     case Kind::read:
       step_ = Step::data_asked;
       return DfuReceive{DfuRequest::upload, static_cast<std::uint16_t>(now.block + first_data_block), now.size_bytes};
-    case Kind::leave: return DfuSend{DfuRequest::download, 0, {}};
+    case Kind::leave:
+      return DfuSend{DfuRequest::download, 0, {}};
   }
   return refuse("no such operation");
 }
@@ -103,9 +110,11 @@ DfuAction DfuSeCore::act_on(const DfuStatus& status) {
   using Kind = DfuSeOperation::Kind;
   if (++attempts_ > max_polls) return refuse("it stays busy for ever");
   if (operation().kind == Kind::to_idle) return towards_idle(status);
+  if (stalled_) return refuse("it refused the request (stall)");
   switch (status.state) {
     case DfuState::download_sync:
-    case DfuState::download_busy: return ask_status();
+    case DfuState::download_busy:
+      return ask_status();
     case DfuState::download_idle:
       return operation().kind == Kind::leave ? refuse("it did not start the application") : finish();
     case DfuState::manifest:
@@ -113,20 +122,26 @@ DfuAction DfuSeCore::act_on(const DfuStatus& status) {
     case DfuState::manifest_wait_reset:
       if (operation().kind == Kind::leave) return finish();
       break;
-    default: break;
+    default:
+      break;
   }
   return refuse("");
 }
 
 DfuAction DfuSeCore::towards_idle(const DfuStatus& status) {
   switch (status.state) {
-    case DfuState::idle: return finish();
-    case DfuState::download_busy: return ask_status();
+    case DfuState::idle:
+      return finish();
+    case DfuState::download_busy:
+      return ask_status();
     case DfuState::app_idle:
-    case DfuState::app_detach: return refuse("it runs its application, not its bootloader");
+    case DfuState::app_detach:
+      return refuse("it runs its application, not its bootloader");
     case DfuState::manifest:
-    case DfuState::manifest_wait_reset: return refuse("it is leaving its bootloader; reset it");
-    default: break;
+    case DfuState::manifest_wait_reset:
+      return refuse("it is leaving its bootloader; reset it");
+    default:
+      break;
   }
   if (attempts_ > max_recovery_attempts) return refuse("it cannot be brought back to dfuIDLE; power-cycle it");
   step_ = Step::command_sent;
@@ -136,20 +151,27 @@ DfuAction DfuSeCore::towards_idle(const DfuStatus& status) {
 DfuAction DfuSeCore::refuse(std::string_view what) const {
   std::string reason(what);
   if (reason.empty()) reason = "the bootloader refused";
-  return DfuFailed{Error{ErrorKind::unit, fmt::format("{}: {} (bState {}, bStatus {} {})", doing(), reason, name_of(status_.state),
-                                                      status_.status, dfu_status_name(status_.status))}};
+  return DfuFailed{
+      Error{ErrorKind::unit, fmt::format("{}: {} (bState {}, bStatus {} {})", doing(), reason, name_of(status_.state),
+                                         status_.status, dfu_status_name(status_.status))}};
 }
 
 std::string DfuSeCore::doing() const {
   using Kind = DfuSeOperation::Kind;
   const DfuSeOperation& now = operation();
   switch (now.kind) {
-    case Kind::to_idle: return "bringing the bootloader to dfuIDLE";
-    case Kind::erase: return fmt::format("erasing the sector at {:#010x}", now.address);
-    case Kind::set_address: return fmt::format("setting the address {:#010x}", now.address);
-    case Kind::write: return fmt::format("writing block {} at {:#010x}", now.block, now.address);
-    case Kind::read: return fmt::format("reading block {} at {:#010x}", now.block, now.address);
-    case Kind::leave: return "leaving the bootloader";
+    case Kind::to_idle:
+      return "bringing the bootloader to dfuIDLE";
+    case Kind::erase:
+      return fmt::format("erasing the sector at {:#010x}", now.address);
+    case Kind::set_address:
+      return fmt::format("setting the address {:#010x}", now.address);
+    case Kind::write:
+      return fmt::format("writing block {} at {:#010x}", now.block, now.address);
+    case Kind::read:
+      return fmt::format("reading block {} at {:#010x}", now.block, now.address);
+    case Kind::leave:
+      return "leaving the bootloader";
   }
   return "";
 }
@@ -160,15 +182,16 @@ void add_blocks(std::vector<DfuSeOperation>& operations, DfuSeOperation::Kind ki
                 std::size_t size_bytes, std::uint16_t transfer_bytes, ByteView content) {
   for (std::size_t done = 0; done < size_bytes; done += transfer_bytes) {
     const std::size_t size = std::min<std::size_t>(transfer_bytes, size_bytes - done);
-    operations.push_back({kind, static_cast<std::uint32_t>(address + done), static_cast<std::uint16_t>(done / transfer_bytes),
-                          content.empty() ? ByteView() : content.subspan(done, size), static_cast<std::uint16_t>(size)});
+    operations.push_back(
+        {kind, static_cast<std::uint32_t>(address + done), static_cast<std::uint16_t>(done / transfer_bytes),
+         content.empty() ? ByteView() : content.subspan(done, size), static_cast<std::uint16_t>(size)});
   }
 }
 
 }  // namespace
 
-std::vector<DfuSeOperation> dfuse_download(const std::vector<std::uint32_t>& erase, std::uint32_t address, ByteView content,
-                                           std::uint16_t transfer_bytes) {
+std::vector<DfuSeOperation> dfuse_download(const std::vector<std::uint32_t>& erase, std::uint32_t address,
+                                           ByteView content, std::uint16_t transfer_bytes) {
   using Kind = DfuSeOperation::Kind;
   std::vector<DfuSeOperation> operations{{Kind::to_idle}};
   for (const std::uint32_t sector : erase) operations.push_back({Kind::erase, sector});

@@ -58,7 +58,7 @@ struct DfuReceived {
 };
 struct DfuWaited {};
 struct DfuStalled {};
-/// The board has left the bus.
+/// The link broke: the board has left the bus, or answers no more.
 struct DfuGone {
   Error error;
 };
@@ -79,10 +79,7 @@ class DfuSeCore {
   static constexpr Milliseconds max_busy{60'000};
 
  private:
-  enum class Step { request, command_sent, status_asked, polling, clearing, data_asked };
-  struct StatusInput {
-    DfuStatus status;
-  };
+  enum class Step { command_sent, status_asked, data_asked };
   [[nodiscard]] const DfuSeOperation& operation() const { return operations_[at_]; }
   DfuAction begin();
   DfuAction finish();
@@ -96,7 +93,8 @@ class DfuSeCore {
 
   std::vector<DfuSeOperation> operations_;
   std::size_t at_ = 0;
-  Step step_ = Step::request;
+  Step step_ = Step::command_sent;
+  bool stalled_ = false;
   DfuStatus status_;
   Milliseconds busy_{0};
   int attempts_ = 0;
@@ -107,10 +105,13 @@ class DfuSeCore {
 [[nodiscard]] std::vector<DfuSeOperation> dfuse_download(const std::vector<std::uint32_t>& erase, std::uint32_t address,
                                                          ByteView content, std::uint16_t transfer_bytes);
 /// The operations that read it.
-[[nodiscard]] std::vector<DfuSeOperation> dfuse_upload(std::uint32_t address, std::size_t size_bytes, std::uint16_t transfer_bytes);
+[[nodiscard]] std::vector<DfuSeOperation> dfuse_upload(std::uint32_t address, std::size_t size_bytes,
+                                                       std::uint16_t transfer_bytes);
 [[nodiscard]] std::vector<DfuSeOperation> dfuse_leave(std::uint32_t address);
 
 /// What one pointer can reach: wBlockNum has 16 bits, and data counts from 2.
-[[nodiscard]] constexpr std::size_t dfuse_reach_bytes(std::uint16_t transfer_bytes) { return std::size_t{transfer_bytes} * 0xfffd; }
+[[nodiscard]] constexpr std::size_t dfuse_reach_bytes(std::uint16_t transfer_bytes) {
+  return std::size_t{transfer_bytes} * 0xfffd;
+}
 
 }  // namespace hilmark

@@ -34,7 +34,8 @@ class Reader {
     return value;
   }
   [[nodiscard]] tl::unexpected<Error> expected(std::string_view what) const {
-    return fail(ErrorKind::usage, "'{}' is no DfuSe memory layout: expected {} at column {}", text_, what, position_ + 1);
+    return fail(ErrorKind::usage, "'{}' is no DfuSe memory layout: expected {} at column {}", text_, what,
+                position_ + 1);
   }
 
  private:
@@ -119,7 +120,8 @@ Result<std::vector<DfuSeSector>> DfuSeLayout::covering(std::uint32_t address, st
     next = sector_end;
   }
   if (next < end) {
-    return fail(ErrorKind::usage, "{} bytes at {:#010x} do not fit: {:#010x} is not in {}", size_bytes, address, next, name);
+    return fail(ErrorKind::usage, "{} bytes at {:#010x} do not fit: {:#010x} is not in {}", size_bytes, address, next,
+                name);
   }
   return covered;
 }

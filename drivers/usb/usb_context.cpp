@@ -1,7 +1,5 @@
 #include "drivers/usb/usb_context.h"
 
-#include <libusb.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -10,6 +8,8 @@
 #include <list>
 #include <mutex>
 #include <thread>
+
+#include <libusb.h>
 
 namespace hilmark {
 namespace {
@@ -239,8 +239,10 @@ Result<UsbPlugged> UsbPortWatcher::wait_arrival(const std::vector<UsbId>& ids, s
   if (came) return *there;
   std::string wanted;
   for (const UsbId& id : ids) wanted += (wanted.empty() ? "" : " or ") + to_text(id);
-  return fail(ErrorKind::rig, "{} did not come to port {} within {} ms; there is {}; plugged in all: {}; check cable, power and port",
-              wanted, port_, deadline.span().count(), there ? to_text(there->id) : "nothing", list_text(context_->plugged()));
+  return fail(ErrorKind::rig,
+              "{} did not come to port {} within {} ms; there is {}; plugged in all: {}; check cable, power and port",
+              wanted, port_, deadline.span().count(), there ? to_text(there->id) : "nothing",
+              list_text(context_->plugged()));
 }
 
 Result<void> UsbPortWatcher::wait_left(std::uint64_t arrival, const Deadline& deadline) const {

@@ -66,8 +66,10 @@ class UsbPortWatcher {
 
   [[nodiscard]] const std::string& port() const { return port_; }
   [[nodiscard]] std::optional<UsbPlugged> now() const { return context_->at(port_); }
-  /// A device with one of `ids` whose arrival is numbered above `after`. At the deadline: rig, with what was there instead.
-  [[nodiscard]] Result<UsbPlugged> wait_arrival(const std::vector<UsbId>& ids, std::uint64_t after, const Deadline& deadline) const;
+  /// A device with one of `ids` whose arrival is numbered above `after`. At the deadline: rig, with what was there
+  /// instead.
+  [[nodiscard]] Result<UsbPlugged> wait_arrival(const std::vector<UsbId>& ids, std::uint64_t after,
+                                                const Deadline& deadline) const;
   /// The device of that arrival goes. At the deadline: timeout.
   [[nodiscard]] Result<void> wait_left(std::uint64_t arrival, const Deadline& deadline) const;
 

@@ -1,9 +1,9 @@
 #include "drivers/usb/usb_device.h"
 
-#include <libusb.h>
-
 #include <algorithm>
 #include <array>
+
+#include <libusb.h>
 
 namespace hilmark {
 namespace {
@@ -50,7 +50,8 @@ UsbResult<std::unique_ptr<UsbDevice>> UsbDevice::open(const UsbContext& context,
   libusb_set_auto_detach_kernel_driver(opened->handle_, 1);
   opened->read_interfaces();
   libusb_device_descriptor descriptor{};
-  if (libusb_get_device_descriptor(libusb_get_device(opened->handle_), &descriptor) == 0 && descriptor.iSerialNumber != 0) {
+  if (libusb_get_device_descriptor(libusb_get_device(opened->handle_), &descriptor) == 0 &&
+      descriptor.iSerialNumber != 0) {
     opened->plugged_.serial = opened->text(descriptor.iSerialNumber).value_or("");
   }
   return opened;
@@ -116,7 +117,8 @@ UsbResult<void> UsbDevice::control_out(const UsbSetup& setup, ByteView data, Mil
                                            static_cast<std::uint16_t>(data.size()), limit_of(limit));
   if (sent < 0) return failure(sent, fmt::format("control request {:#04x}", setup.request));
   if (static_cast<std::size_t>(sent) != data.size()) {
-    return failure(LIBUSB_ERROR_IO, fmt::format("control request {:#04x} took {} of {} bytes", setup.request, sent, data.size()));
+    return failure(LIBUSB_ERROR_IO,
+                   fmt::format("control request {:#04x} took {} of {} bytes", setup.request, sent, data.size()));
   }
   return {};
 }

@@ -90,12 +90,14 @@ class UsbDevice {
 /// Keeps bulk IN transfers pending on an endpoint and hands on what comes, until destroyed.
 class UsbInStream {
  public:
-  /// Both are called on the USB event thread and must not destroy the stream; `on_closed` at most once, if it ended by itself.
+  /// Both are called on the USB event thread and must not destroy the stream; `on_closed` at most once, if it ended by
+  /// itself.
   struct Callbacks {
     std::function<void(ByteView)> on_data;
     std::function<void(const UsbFailure&)> on_closed;
   };
-  [[nodiscard]] static UsbResult<std::unique_ptr<UsbInStream>> start(UsbDevice& device, std::uint8_t endpoint, Callbacks callbacks);
+  [[nodiscard]] static UsbResult<std::unique_ptr<UsbInStream>> start(UsbDevice& device, std::uint8_t endpoint,
+                                                                     Callbacks callbacks);
   ~UsbInStream();  ///< returns when no callback runs any more; before its device goes
   UsbInStream(const UsbInStream&) = delete;
   UsbInStream& operator=(const UsbInStream&) = delete;

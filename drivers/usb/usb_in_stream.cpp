@@ -1,8 +1,8 @@
-#include <libusb.h>
-
 #include <array>
 #include <condition_variable>
 #include <mutex>
+
+#include <libusb.h>
 
 #include "drivers/usb/usb_device.h"
 
@@ -14,11 +14,16 @@ constexpr std::size_t transfer_bytes = 4096;  // a multiple of every bulk endpoi
 
 int error_of(libusb_transfer_status status) {
   switch (status) {
-    case LIBUSB_TRANSFER_NO_DEVICE: return LIBUSB_ERROR_NO_DEVICE;
-    case LIBUSB_TRANSFER_STALL: return LIBUSB_ERROR_PIPE;
-    case LIBUSB_TRANSFER_OVERFLOW: return LIBUSB_ERROR_OVERFLOW;
-    case LIBUSB_TRANSFER_TIMED_OUT: return LIBUSB_ERROR_TIMEOUT;
-    default: return LIBUSB_ERROR_IO;
+    case LIBUSB_TRANSFER_NO_DEVICE:
+      return LIBUSB_ERROR_NO_DEVICE;
+    case LIBUSB_TRANSFER_STALL:
+      return LIBUSB_ERROR_PIPE;
+    case LIBUSB_TRANSFER_OVERFLOW:
+      return LIBUSB_ERROR_OVERFLOW;
+    case LIBUSB_TRANSFER_TIMED_OUT:
+      return LIBUSB_ERROR_TIMEOUT;
+    default:
+      return LIBUSB_ERROR_IO;
   }
 }
 
@@ -87,7 +92,8 @@ struct UsbInStream::Impl {
   }
 };
 
-UsbResult<std::unique_ptr<UsbInStream>> UsbInStream::start(UsbDevice& device, std::uint8_t endpoint, Callbacks callbacks) {
+UsbResult<std::unique_ptr<UsbInStream>> UsbInStream::start(UsbDevice& device, std::uint8_t endpoint,
+                                                           Callbacks callbacks) {
   auto impl = std::make_unique<Impl>();
   impl->callbacks = std::move(callbacks);
   impl->plugged = device.plugged();

@@ -19,7 +19,8 @@ TEST(UsbId, GoesThereAndBack) {
 }
 
 TEST(UsbId, WhatIsNoneIsRefusedAndQuoted) {
-  for (const char* wrong : {"", "0483", "0483:", "0483:df1", "0483-df11", "0483:df1g", "10483:df1", "0483:df111", "-483:df11"}) {
+  for (const char* wrong :
+       {"", "0483", "0483:", "0483:df1", "0483-df11", "0483:df1g", "10483:df1", "0483:df111", "-483:df11"}) {
     const auto id = parse_usb_id(wrong);
     ASSERT_FALSE(id) << wrong;
     EXPECT_EQ(id.error().kind, ErrorKind::usage);
@@ -35,7 +36,8 @@ TEST(UsbPortPath, IsWrittenAsTheKernelWritesIt) {
 
 TEST(UsbPlugged, AListSaysWhatIsWhere) {
   EXPECT_EQ(list_text({}), "nothing");
-  EXPECT_EQ(list_text({board, {"2-1", {0x1d6b, 2}, "", 2}}), "0483:df11 serial V0001 at port 1-4.2, 1d6b:0002 at port 2-1");
+  EXPECT_EQ(list_text({board, {"2-1", {0x1d6b, 2}, "", 2}}),
+            "0483:df11 serial V0001 at port 1-4.2, 1d6b:0002 at port 2-1");
 }
 
 TEST(UsbFailure, EachCauseHasItsKindAndNamesTheDeviceAndTheNextStep) {
@@ -56,8 +58,8 @@ TEST(UsbFailure, EachCauseHasItsKindAndNamesTheDeviceAndTheNextStep) {
     const UsbFailure failure = usb_failure(row.code, "claiming interface 0", board).value();
     EXPECT_EQ(failure.fault, row.fault) << row.says;
     EXPECT_EQ(failure.error.kind, row.kind) << row.says;
-    EXPECT_THAT(failure.error.message, AllOf(HasSubstr("claiming interface 0"), HasSubstr("0483:df11"), HasSubstr("V0001"),
-                                             HasSubstr("1-4.2"), HasSubstr(row.says)));
+    EXPECT_THAT(failure.error.message, AllOf(HasSubstr("claiming interface 0"), HasSubstr("0483:df11"),
+                                             HasSubstr("V0001"), HasSubstr("1-4.2"), HasSubstr(row.says)));
   }
 }
 
