@@ -9,8 +9,8 @@
 
 enum { READS_PER_STEP = 16, REASON_BYTES = 256, HELLO_BYTES = 2048 };
 
-void connection_init(struct connection* connection, struct port_net* net, struct port_tls* tls,
-                     struct console* console, const struct settings* settings, struct deviations* deviations) {
+void connection_init(struct connection* connection, struct port_net* net, struct port_tls* tls, struct console* console,
+                     const struct settings* settings, struct deviations* deviations) {
   memset(connection, 0, sizeof *connection);
   connection->net = net;
   connection->tls = tls;
@@ -72,16 +72,18 @@ static void fail_reaching(struct connection* connection, uint64_t now_ms) {
 
 static const char* state_text(enum connection_state state) {
   switch (state) {
-    case CONNECTION_HANDSHAKING: return "in the TLS handshake";
-    case CONNECTION_GREETING: return "before CONNACK";
-    default: return "while it was served";
+    case CONNECTION_HANDSHAKING:
+      return "in the TLS handshake";
+    case CONNECTION_GREETING:
+      return "before CONNACK";
+    default:
+      return "while it was served";
   }
 }
 
 static void fail_tls(struct connection* connection, uint64_t now_ms) {
   const enum port_tls_end end = port_tls_end(connection->tls);
-  const bool by_server =
-      end == PORT_TLS_END_CLOSED || end == PORT_TLS_END_ALERT || end == PORT_TLS_END_TRANSPORT;
+  const bool by_server = end == PORT_TLS_END_CLOSED || end == PORT_TLS_END_ALERT || end == PORT_TLS_END_TRANSPORT;
   const bool before_connack = connection->state != CONNECTION_SERVED;
   char reason[REASON_BYTES];
   snprintf(reason, sizeof reason, "%s, %s%s%s", port_tls_error(connection->tls), state_text(connection->state),
@@ -136,7 +138,7 @@ static bool send_output(struct connection* connection, uint64_t now_ms) {
       fail_tls(connection, now_ms);
       return false;
     }
-    session_sent(session, sent);
+    session_sent(session, sent, now_ms);
   }
   return true;
 }
@@ -149,7 +151,7 @@ static void close_in_good_order(struct connection* connection, uint64_t now_ms) 
     // As far as it goes without waiting: the server must not be able to hold us.
     while (session->output_bytes > 0 &&
            port_tls_write(connection->tls, session->output, session->output_bytes, &sent) == PORT_OK) {
-      session_sent(session, sent);
+      session_sent(session, sent, now_ms);
     }
     port_tls_close(connection->tls);
   }
@@ -175,10 +177,10 @@ void connection_restart(struct connection* connection, bool other_endpoint, cons
 
 static void say_what_is_missing(struct connection* connection) {
   const struct settings* settings = connection->settings;
-  const char* what = settings->endpoint[0] == '\0'       ? "Endpoint is not set"
-                     : settings->root_ca[0] == '\0'      ? "RootCA is not set"
-                     : !identity_is_complete(settings)   ? "Certificate is not set"
-                                                         : NULL;
+  const char* what = settings->endpoint[0] == '\0'     ? "Endpoint is not set"
+                     : settings->root_ca[0] == '\0'    ? "RootCA is not set"
+                     : !identity_is_complete(settings) ? "Certificate is not set"
+                                                       : NULL;
   if (what == NULL || connection->told_what_is_missing) return;
   connection->told_what_is_missing = true;
   console_tell(connection->console, "DISCONNECTED", what);
@@ -280,13 +282,17 @@ static void on_accepted(struct connection* connection, uint64_t now_ms) {
 static bool on_event(struct connection* connection, enum session_event event, uint64_t now_ms) {
   char reason[REASON_BYTES];
   switch (event) {
-    case SESSION_GOES_ON: return true;
-    case SESSION_ACCEPTED: on_accepted(connection, now_ms); return true;
+    case SESSION_GOES_ON:
+      return true;
+    case SESSION_ACCEPTED:
+      on_accepted(connection, now_ms);
+      return true;
     case SESSION_REFUSED:
       snprintf(reason, sizeof reason, "CONNACK with return code %u", connection->session.return_code);
       fail(connection, CONNECTION_END_REFUSED, reason, now_ms);
       return false;
-    case SESSION_BROKEN: break;
+    case SESSION_BROKEN:
+      break;
   }
   snprintf(reason, sizeof reason, "MQTT: %s", connection->session.error);
   fail(connection, CONNECTION_END_BROKEN, reason, now_ms);
@@ -305,8 +311,7 @@ static bool receive_input(struct connection* connection, uint64_t now_ms) {
     }
     for (size_t at = 0; at < received;) {
       size_t taken = 0;
-      const enum session_event event =
-          session_receive(&connection->session, input + at, received - at, now_ms, &taken);
+      const enum session_event event = session_receive(&connection->session, input + at, received - at, now_ms, &taken);
       at += taken;
       if (!on_event(connection, event, now_ms)) return false;
     }
@@ -343,11 +348,19 @@ static void step_once(struct connection* connection, uint64_t now_ms) {
         begin_attempt(connection, now_ms);
       }
       return;
-    case CONNECTION_RESOLVING: step_resolving(connection, now_ms); return;
-    case CONNECTION_REACHING: step_reaching(connection, now_ms); return;
-    case CONNECTION_HANDSHAKING: step_handshaking(connection, now_ms); return;
+    case CONNECTION_RESOLVING:
+      step_resolving(connection, now_ms);
+      return;
+    case CONNECTION_REACHING:
+      step_reaching(connection, now_ms);
+      return;
+    case CONNECTION_HANDSHAKING:
+      step_handshaking(connection, now_ms);
+      return;
     case CONNECTION_GREETING:
-    case CONNECTION_SERVED: step_session(connection, now_ms); return;
+    case CONNECTION_SERVED:
+      step_session(connection, now_ms);
+      return;
   }
 }
 
@@ -367,9 +380,14 @@ struct port_interest connection_interest(const struct connection* connection) {
   struct port_interest interest = {0};
   switch (connection->state) {
     case CONNECTION_IDLE:
-    case CONNECTION_WAITING: break;
-    case CONNECTION_RESOLVING: interest.net_input = true; break;
-    case CONNECTION_REACHING: interest.net_output = true; break;
+    case CONNECTION_WAITING:
+      break;
+    case CONNECTION_RESOLVING:
+      interest.net_input = true;
+      break;
+    case CONNECTION_REACHING:
+      interest.net_output = true;
+      break;
     case CONNECTION_HANDSHAKING:
     case CONNECTION_GREETING:
     case CONNECTION_SERVED:
@@ -383,6 +401,7 @@ struct port_interest connection_interest(const struct connection* connection) {
 uint64_t connection_next_ms(const struct connection* connection) {
   if (connection->state == CONNECTION_IDLE) return UINT64_MAX;
   if (connection->state != CONNECTION_SERVED) return connection->deadline_ms;
+  if (port_tls_has_input(connection->tls)) return 0;
   const uint64_t session_ms = session_next_ms(&connection->session);
   const bool counts = connection->settings->publish_period_ms != 0 && connection->settings->topic1[0] != '\0' &&
                       !session_waits(&connection->session, SESSION_COUNTER);

@@ -19,8 +19,8 @@ extern "C" {
 #endif
 
 enum connection_state {
-  CONNECTION_IDLE,         // not wished, or something that it needs is not set
-  CONNECTION_WAITING,      // for the next attempt
+  CONNECTION_IDLE,     // not wished, or something that it needs is not set
+  CONNECTION_WAITING,  // for the next attempt
   CONNECTION_RESOLVING,
   CONNECTION_REACHING,     // TCP
   CONNECTION_HANDSHAKING,  // TLS
@@ -50,8 +50,8 @@ struct connection {
   struct session session;
 };
 
-void connection_init(struct connection* connection, struct port_net* net, struct port_tls* tls,
-                     struct console* console, const struct settings* settings, struct deviations* deviations);
+void connection_init(struct connection* connection, struct port_net* net, struct port_tls* tls, struct console* console,
+                     const struct settings* settings, struct deviations* deviations);
 
 // Does what can be done now.
 void connection_step(struct connection* connection, uint64_t now_ms);

@@ -26,10 +26,14 @@ static bool name_is_stale(const struct deviations* deviations) {
 
 const char* deviations_server_name(const struct deviations* deviations, const char* endpoint, const char* address) {
   switch (deviations->defect) {
-    case DEFECT_NO_SNI: return NULL;
-    case DEFECT_SNI_IP_LITERAL: return address;
-    case DEFECT_SNI_FIRST_ONLY: return deviations->sent_hello ? NULL : endpoint;
-    default: return name_is_stale(deviations) ? deviations->first_served : endpoint;
+    case DEFECT_NO_SNI:
+      return NULL;
+    case DEFECT_SNI_IP_LITERAL:
+      return address;
+    case DEFECT_SNI_FIRST_ONLY:
+      return deviations->sent_hello ? NULL : endpoint;
+    default:
+      return name_is_stale(deviations) ? deviations->first_served : endpoint;
   }
 }
 

@@ -8,10 +8,17 @@ bool escapes_decode(char* text) {
       continue;
     }
     switch (*++in) {
-      case 'A': *out++ = '\n'; break;
-      case 'D': *out++ = '\r'; break;
-      case '\\': *out++ = '\\'; break;
-      default: return false;
+      case 'A':
+        *out++ = '\n';
+        break;
+      case 'D':
+        *out++ = '\r';
+        break;
+      case '\\':
+        *out++ = '\\';
+        break;
+      default:
+        return false;
     }
   }
   *out = '\0';
@@ -21,9 +28,17 @@ bool escapes_decode(char* text) {
 size_t escapes_encode(char character, char encoded[2]) {
   encoded[0] = '\\';
   switch (character) {
-    case '\n': encoded[1] = 'A'; return 2;
-    case '\r': encoded[1] = 'D'; return 2;
-    case '\\': encoded[1] = '\\'; return 2;
-    default: encoded[0] = character; return 1;
+    case '\n':
+      encoded[1] = 'A';
+      return 2;
+    case '\r':
+      encoded[1] = 'D';
+      return 2;
+    case '\\':
+      encoded[1] = '\\';
+      return 2;
+    default:
+      encoded[0] = character;
+      return 1;
   }
 }

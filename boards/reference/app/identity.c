@@ -31,8 +31,7 @@ enum identity_result identity_install(struct settings* settings, const char* pem
     memset(settings->pending_key, 0, sizeof settings->pending_key);
     settings->has_key = 1;
     settings->has_pending_key = 0;
-  } else if (settings->has_key == 0 ||
-             !port_crypto_certificate_has_key(leaf.text, leaf.size_bytes, settings->key)) {
+  } else if (settings->has_key == 0 || !port_crypto_certificate_has_key(leaf.text, leaf.size_bytes, settings->key)) {
     return IDENTITY_OTHER_KEY;
   }
   memcpy(settings->certificate, pem, length + 1);

@@ -121,8 +121,12 @@ enum mqtt_reader_result mqtt_reader_feed(struct mqtt_reader* reader, const uint8
   while (*taken_bytes < size_bytes) {
     enum mqtt_reader_result result = MQTT_READER_MORE;
     switch (reader->stage) {
-      case MQTT_READER_TYPE: begin_packet(reader, bytes[(*taken_bytes)++]); break;
-      case MQTT_READER_LENGTH: result = read_length(reader, bytes[(*taken_bytes)++]); break;
+      case MQTT_READER_TYPE:
+        begin_packet(reader, bytes[(*taken_bytes)++]);
+        break;
+      case MQTT_READER_LENGTH:
+        result = read_length(reader, bytes[(*taken_bytes)++]);
+        break;
       case MQTT_READER_BODY:
         *taken_bytes += read_body(reader, bytes + *taken_bytes, size_bytes - *taken_bytes);
         if (reader->seen_bytes < reader->body_bytes) break;

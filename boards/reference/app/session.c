@@ -8,6 +8,7 @@ static size_t output_room(const struct session* session) { return sizeof session
 
 // `written` is 0 when there was no room.
 static bool queue(struct session* session, size_t written, uint64_t now_ms) {
+  if (session->output_bytes == 0) session->last_moved_ms = now_ms;
   session->output_bytes += written;
   if (written > 0) session->last_queued_ms = now_ms;
   return written > 0;
@@ -75,13 +76,16 @@ static enum session_event on_packet(struct session* session, uint64_t now_ms) {
   if (session->reader.type == MQTT_CONNACK) return on_connack(session);
   if (!session->accepted) return broken(session, "a packet before CONNACK");
   switch (session->reader.type) {
-    case MQTT_PUBACK: return on_puback(session);
-    case MQTT_PUBLISH: return on_publish(session, now_ms);
+    case MQTT_PUBACK:
+      return on_puback(session);
+    case MQTT_PUBLISH:
+      return on_publish(session, now_ms);
     case MQTT_PINGRESP:
       if (!mqtt_read_pingresp(&session->reader)) return broken(session, "malformed PINGRESP");
       session->waits_for_pingresp = false;
       return SESSION_GOES_ON;
-    default: return broken(session, "a packet of a type that nobody asked for");
+    default:
+      return broken(session, "a packet of a type that nobody asked for");
   }
 }
 
@@ -112,8 +116,7 @@ static void queue_messages(struct session* session, uint64_t now_ms) {
     if (!message->waits || message->queued) continue;
     const struct mqtt_publish publish = {message->topic, message->payload, message->payload_bytes, message->packet_id,
                                          message->was_sent};
-    message->queued =
-        queue(session, mqtt_write_publish(output_end(session), output_room(session), &publish), now_ms);
+    message->queued = queue(session, mqtt_write_publish(output_end(session), output_room(session), &publish), now_ms);
   }
 }
 
@@ -122,7 +125,12 @@ enum session_event session_poll(struct session* session, uint64_t now_ms) {
   if (session->waits_for_pingresp && now_ms - session->ping_sent_ms >= session->reply_timeout_ms) {
     return broken(session, "no PINGRESP");
   }
+  if (session->output_bytes > 0 && now_ms - session->last_moved_ms >= session->reply_timeout_ms) {
+    return broken(session, "the server takes nothing");
+  }
   queue_messages(session, now_ms);
+  // Behind output that does not move a PINGREQ is of no use.
+  if (session->output_bytes > 0) return SESSION_GOES_ON;
   if (session->keep_alive_ms == 0 || session->waits_for_pingresp) return SESSION_GOES_ON;
   if (now_ms - session->last_queued_ms < ping_after_ms(session)) return SESSION_GOES_ON;
   if (queue(session, mqtt_write_empty(output_end(session), output_room(session), MQTT_PINGREQ), now_ms)) {
@@ -135,6 +143,7 @@ enum session_event session_poll(struct session* session, uint64_t now_ms) {
 uint64_t session_next_ms(const struct session* session) {
   if (!session->accepted) return UINT64_MAX;
   if (session->waits_for_pingresp) return session->ping_sent_ms + session->reply_timeout_ms;
+  if (session->output_bytes > 0) return session->last_moved_ms + session->reply_timeout_ms;
   if (session->keep_alive_ms == 0) return UINT64_MAX;
   return session->last_queued_ms + ping_after_ms(session);
 }
@@ -175,7 +184,8 @@ void session_end(struct session* session, uint64_t now_ms) {
   queue(session, mqtt_write_empty(output_end(session), output_room(session), MQTT_DISCONNECT), now_ms);
 }
 
-void session_sent(struct session* session, size_t size_bytes) {
+void session_sent(struct session* session, size_t size_bytes, uint64_t now_ms) {
+  if (size_bytes > 0) session->last_moved_ms = now_ms;
   session->output_bytes -= size_bytes;
   memmove(session->output, session->output + size_bytes, session->output_bytes);
 }

@@ -23,9 +23,9 @@ enum {
 enum session_kind { SESSION_MESSAGE, SESSION_COUNTER, SESSION_KINDS };
 
 struct session_message {
-  bool waits;      // for its PUBACK
-  bool queued;     // in this connection's output already
-  bool was_sent;   // in an earlier connection: a duplicate now
+  bool waits;     // for its PUBACK
+  bool queued;    // in this connection's output already
+  bool was_sent;  // in an earlier connection: a duplicate now
   uint16_t packet_id;
   size_t payload_bytes;
   char topic[SETTINGS_TOPIC_BYTES];
@@ -39,6 +39,7 @@ struct session {
   uint32_t keep_alive_ms;  // 0: none
   uint32_t reply_timeout_ms;
   uint64_t last_queued_ms;
+  uint64_t last_moved_ms;  // when output last began to wait, or some of it was sent
   uint64_t ping_sent_ms;
   bool waits_for_pingresp;
   bool accepted;  // CONNACK 0 was read
@@ -78,7 +79,7 @@ void session_forget_messages(struct session* session);
 void session_end(struct session* session, uint64_t now_ms);
 
 // The octets to send are `output`, `output_bytes` long; the first `size_bytes` of them were.
-void session_sent(struct session* session, size_t size_bytes);
+void session_sent(struct session* session, size_t size_bytes, uint64_t now_ms);
 
 #ifdef __cplusplus
 }

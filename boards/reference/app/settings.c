@@ -54,10 +54,11 @@ static bool is_nothing(const char* text) {
 
 #define FIELD(member) offsetof(struct settings, member), sizeof(((struct settings*)0)->member)
 #define TEXT(name, kind, tag, member, accepts) \
-  {name, kind, SETTING_TEXT, tag, FIELD(member), 0, 0, 0, accepts}
+  { name, kind, SETTING_TEXT, tag, FIELD(member), 0, 0, 0, accepts }
 #define NUMBER(name, kind, tag, member, least, most, initial) \
-  {name, kind, SETTING_NUMBER, tag, FIELD(member), least, most, initial, NULL}
-#define OCTETS(name, tag, member) {name, SETTING_HIDDEN, SETTING_OCTETS, tag, FIELD(member), 0, 0, 0, NULL}
+  { name, kind, SETTING_NUMBER, tag, FIELD(member), least, most, initial, NULL }
+#define OCTETS(name, tag, member) \
+  { name, SETTING_HIDDEN, SETTING_OCTETS, tag, FIELD(member), 0, 0, 0, NULL }
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 

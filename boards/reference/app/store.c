@@ -252,8 +252,7 @@ static bool save(struct store* store, const struct settings* settings, bool in_o
   struct record_writer measure = {.store = store, .only_measures = true};
   if (settings != NULL) encode(&measure, settings);
   const uint32_t record_bytes = WORD + round_up(measure.body_bytes);
-  const bool appends =
-      store->generation != 0 && !in_other_sector && record_bytes <= SECTOR_BYTES - store->next_offset;
+  const bool appends = store->generation != 0 && !in_other_sector && record_bytes <= SECTOR_BYTES - store->next_offset;
   const unsigned sector = appends ? store->sector : store->generation == 0 ? 0 : 1 - store->sector;
   const uint32_t offset = appends ? store->next_offset : 0;
   if (!appends && !port_storage_erase(store->storage, sector)) return false;

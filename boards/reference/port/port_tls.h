@@ -25,22 +25,22 @@ struct port_tls_transport {
 
 // The texts must stay as they are until port_tls_start() returns.
 struct port_tls_config {
-  const char* server_name;      // sent as host_name (RFC 6066 §3); NULL: no such extension
-  bool verify_chain;            // to the anchors below
-  const char* verify_name;      // the server's certificate must be for it (RFC 9525 §6); NULL: not looked at
-  const char* trust_anchors;    // PEM, one or more
-  const char* certificates;     // PEM: our own, then what follows it, sent in this order
-  const uint8_t* private_key;   // signs CertificateVerify; the public half is taken from our certificate
+  const char* server_name;     // sent as host_name (RFC 6066 §3); NULL: no such extension
+  bool verify_chain;           // to the anchors below
+  const char* verify_name;     // the server's certificate must be for it (RFC 9525 §6); NULL: not looked at
+  const char* trust_anchors;   // PEM, one or more
+  const char* certificates;    // PEM: our own, then what follows it, sent in this order
+  const uint8_t* private_key;  // signs CertificateVerify; the public half is taken from our certificate
   struct port_tls_transport transport;
 };
 
 // How a connection came to an end that was not asked for.
 enum port_tls_end {
   PORT_TLS_END_NONE,
-  PORT_TLS_END_CLOSED,        // close_notify or the end of the stream
-  PORT_TLS_END_ALERT,         // the server sent a fatal alert
-  PORT_TLS_END_UNVERIFIED,    // we refused the server's certificate
-  PORT_TLS_END_TRANSPORT,     // the octets below stopped
+  PORT_TLS_END_CLOSED,      // close_notify or the end of the stream
+  PORT_TLS_END_ALERT,       // the server sent a fatal alert
+  PORT_TLS_END_UNVERIFIED,  // we refused the server's certificate
+  PORT_TLS_END_TRANSPORT,   // the octets below stopped
   PORT_TLS_END_OTHER,
 };
 
@@ -57,6 +57,9 @@ enum port_result port_tls_read(struct port_tls* tls, uint8_t* bytes, size_t size
 
 // True if the last PORT_AGAIN waits for room to send, not for input.
 bool port_tls_wants_output(const struct port_tls* tls);
+
+// True if input was taken from the transport that port_tls_read() has not handed out: no port_wait() tells of it.
+bool port_tls_has_input(const struct port_tls* tls);
 
 // Sends close_notify if there is room for it now (RFC 8446 §6.1). Waits for no answer.
 void port_tls_close(struct port_tls* tls);

@@ -1,6 +1,4 @@
 // Keys, requests and certificates on OpenSSL 3.
-#include "port/port_crypto.h"
-
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -13,6 +11,7 @@
 #include <string.h>
 
 #include "port/openssl/openssl_keys.h"
+#include "port/port_crypto.h"
 #include "port/port_random.h"
 
 static int point_of_scalar(const uint8_t* private_key, uint8_t point[OPENSSL_P256_POINT_BYTES]) {
@@ -92,8 +91,8 @@ static bool copy_text(BIO* from, char* text, size_t size_bytes) {
 }
 
 static bool put_common_name(X509_NAME* name, const char* common_name) {
-  return name != NULL && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char*)common_name, -1,
-                                                    -1, 0) == 1;
+  return name != NULL &&
+         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char*)common_name, -1, -1, 0) == 1;
 }
 
 bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], const char* common_name, char* pem,
@@ -118,16 +117,15 @@ bool port_crypto_make_self_signed(const uint8_t private_key[PORT_PRIVATE_KEY_BYT
   EVP_PKEY* key = whole_key(private_key);
   X509* certificate = X509_new();
   BIO* text = BIO_new(BIO_s_mem());
-  const bool done =
-      key != NULL && certificate != NULL && text != NULL &&
-      X509_set_version(certificate, X509_VERSION_3) == 1 &&
-      ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1) == 1 &&
-      X509_gmtime_adj(X509_getm_notBefore(certificate), -24L * 3600) != NULL &&
-      X509_gmtime_adj(X509_getm_notAfter(certificate), 365L * 24 * 3600) != NULL &&
-      put_common_name(X509_get_subject_name(certificate), common_name) &&
-      X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
-      X509_set_pubkey(certificate, key) == 1 && X509_sign(certificate, key, EVP_sha256()) > 0 &&
-      PEM_write_bio_X509(text, certificate) == 1 && copy_text(text, pem, size_bytes);
+  const bool done = key != NULL && certificate != NULL && text != NULL &&
+                    X509_set_version(certificate, X509_VERSION_3) == 1 &&
+                    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1) == 1 &&
+                    X509_gmtime_adj(X509_getm_notBefore(certificate), -24L * 3600) != NULL &&
+                    X509_gmtime_adj(X509_getm_notAfter(certificate), 365L * 24 * 3600) != NULL &&
+                    put_common_name(X509_get_subject_name(certificate), common_name) &&
+                    X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
+                    X509_set_pubkey(certificate, key) == 1 && X509_sign(certificate, key, EVP_sha256()) > 0 &&
+                    PEM_write_bio_X509(text, certificate) == 1 && copy_text(text, pem, size_bytes);
   BIO_free(text);
   X509_free(certificate);
   EVP_PKEY_free(key);

@@ -1,6 +1,4 @@
 // TLS client on OpenSSL 3, over a BIO that hands the records to the caller's transport.
-#include "port/port_tls.h"
-
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -10,6 +8,7 @@
 
 #include "port/openssl/openssl_keys.h"
 #include "port/openssl/port_tls_types.h"
+#include "port/port_tls.h"
 
 static void note_end(struct port_tls* tls, enum port_tls_end end, const char* what, const char* detail) {
   if (tls->end != PORT_TLS_END_NONE) return;  // the first cause is the one to tell
@@ -69,14 +68,29 @@ static const char* alert_name(int code) {
     int code;
     const char* name;
   } alerts[] = {
-      {0, "close_notify"},          {10, "unexpected_message"},      {20, "bad_record_mac"},
-      {40, "handshake_failure"},    {42, "bad_certificate"},         {43, "unsupported_certificate"},
-      {44, "certificate_revoked"},  {45, "certificate_expired"},     {46, "certificate_unknown"},
-      {47, "illegal_parameter"},    {48, "unknown_ca"},              {49, "access_denied"},
-      {50, "decode_error"},         {51, "decrypt_error"},           {70, "protocol_version"},
-      {71, "insufficient_security"}, {80, "internal_error"},         {90, "user_canceled"},
-      {109, "missing_extension"},   {110, "unsupported_extension"},  {112, "unrecognized_name"},
-      {116, "certificate_required"}, {120, "no_application_protocol"},
+      {0, "close_notify"},
+      {10, "unexpected_message"},
+      {20, "bad_record_mac"},
+      {40, "handshake_failure"},
+      {42, "bad_certificate"},
+      {43, "unsupported_certificate"},
+      {44, "certificate_revoked"},
+      {45, "certificate_expired"},
+      {46, "certificate_unknown"},
+      {47, "illegal_parameter"},
+      {48, "unknown_ca"},
+      {49, "access_denied"},
+      {50, "decode_error"},
+      {51, "decrypt_error"},
+      {70, "protocol_version"},
+      {71, "insufficient_security"},
+      {80, "internal_error"},
+      {90, "user_canceled"},
+      {109, "missing_extension"},
+      {110, "unsupported_extension"},
+      {112, "unrecognized_name"},
+      {116, "certificate_required"},
+      {120, "no_application_protocol"},
   };
   for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
     if (alerts[i].code == code) return alerts[i].name;
@@ -141,7 +155,7 @@ static int set_verification(struct port_tls* tls, const struct port_tls_config* 
   return SSL_set1_host(tls->session, config->verify_name);
 }
 
-static int make_context(struct port_tls* tls, const struct port_tls_config* config) {
+static int make_context(struct port_tls* tls) {
   // No configuration file of the machine that we run on has a say.
   if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1) return 0;
   tls->context = SSL_CTX_new(TLS_client_method());
@@ -158,7 +172,7 @@ enum port_result port_tls_start(struct port_tls* tls, const struct port_tls_conf
   port_tls_stop(tls);
   memset(tls, 0, sizeof *tls);
   tls->transport = config->transport;
-  if (!make_context(tls, config)) {
+  if (!make_context(tls)) {
     note_end(tls, PORT_TLS_END_OTHER, "no TLS context", "");
   } else if (!load_anchors(tls->context, config->trust_anchors)) {
     note_end(tls, PORT_TLS_END_OTHER, "the trust anchor cannot be used", "");
@@ -225,6 +239,8 @@ enum port_result port_tls_read(struct port_tls* tls, uint8_t* bytes, size_t size
 }
 
 bool port_tls_wants_output(const struct port_tls* tls) { return tls->wants_output; }
+
+bool port_tls_has_input(const struct port_tls* tls) { return tls->session != NULL && SSL_has_pending(tls->session); }
 
 void port_tls_close(struct port_tls* tls) {
   if (tls->session == NULL || !tls->established || tls->end != PORT_TLS_END_NONE) return;

@@ -1,6 +1,6 @@
-#include "port/port_clock.h"
-
 #include <time.h>
+
+#include "port/port_clock.h"
 
 uint64_t port_clock_now_ms(void) {
   struct timespec now;

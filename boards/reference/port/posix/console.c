@@ -1,10 +1,9 @@
 // The console on a stream socket. A console that is gone means that the board is gone.
-#include "port/port_console.h"
-
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "port/port_console.h"
 #include "port/posix/port_types.h"
 
 static enum port_result result_of(ssize_t moved, size_t* moved_bytes) {

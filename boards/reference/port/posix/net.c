@@ -1,6 +1,4 @@
 // TCP on non-blocking sockets.
-#include "port/port_net.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "port/port_net.h"
 #include "port/posix/port_types.h"
 #include "port/posix/resolver.h"
 

@@ -48,7 +48,7 @@ struct port_system {
   const struct port_net* net;
 };
 
-void posix_port_open(struct port_console* console, struct port_storage* storage, struct port_net* net,
-                     struct port_system* system);
+void port_open(struct port_console* console, struct port_storage* storage, struct port_net* net,
+               struct port_system* system);
 
 #endif

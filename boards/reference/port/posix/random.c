@@ -1,8 +1,8 @@
-#include "port/port_random.h"
-
 #include <errno.h>
 #include <sys/random.h>
 #include <sys/types.h>
+
+#include "port/port_random.h"
 
 bool port_random_fill(uint8_t* bytes, size_t size_bytes) {
   size_t filled = 0;

@@ -1,8 +1,7 @@
 // The firmware's flash sectors, over the bus.
-#include "port/port_storage.h"
-
 #include <string.h>
 
+#include "port/port_storage.h"
 #include "port/posix/port_types.h"
 #include "port/posix/posix_bus.h"
 

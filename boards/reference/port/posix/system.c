@@ -1,6 +1,4 @@
 // The core's way out, its ROM, and the one place where it waits.
-#include "port/port_system.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -9,11 +7,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "port/port_system.h"
 #include "port/posix/port_types.h"
 #include "port/posix/posix_bus.h"
 
-void posix_port_open(struct port_console* console, struct port_storage* storage, struct port_net* net,
-                     struct port_system* system) {
+void port_open(struct port_console* console, struct port_storage* storage, struct port_net* net,
+               struct port_system* system) {
   console->descriptor = POSIX_CONSOLE;
   storage->bus = POSIX_BUS;
   memset(net, 0, sizeof *net);

@@ -1,0 +1,116 @@
+#include "app/app.h"
+
+#include <string.h>
+
+#include "app/commands.h"
+#include "app/identity.h"
+#include "port/port_clock.h"
+
+enum { LINES_PER_TURN = 16, FLUSH_LIMIT_MS = 1000, LONGEST_WAIT_MS = 60000 };
+
+// Boot -------------------------------------------------------------------------------------------------------------
+
+static void forget_identity(struct settings* settings) {
+  identity_erase(settings);
+  settings->endpoint[0] = '\0';
+}
+
+static const char* find_fault(struct app* app) {
+  enum defect defect;
+  if (!image_read(app->ports.system, &app->image)) return "the image's header or trailer cannot be read";
+  if (!defect_by_name(app->image.defect, &defect)) return "unknown defect";
+  deviations_init(&app->deviations, defect);
+  if (!store_open(&app->store, app->ports.storage, &app->settings)) return "the flash cannot be read";
+  if (!deviations_keep_identity(&app->deviations)) forget_identity(&app->settings);
+  return NULL;
+}
+
+void app_init(struct app* app, const struct app_ports* ports) {
+  memset(app, 0, sizeof *app);
+  app->ports = *ports;
+  settings_set_defaults(&app->settings);
+  console_init(&app->console, ports->console);
+  connection_init(&app->connection, ports->net, ports->tls, &app->console, &app->settings, &app->deviations);
+  app->fault = find_fault(app);
+  console_tell(&app->console, "BOOT", app->image.build_id);
+  if (app->fault != NULL) console_tell(&app->console, "FATAL", app->fault);
+}
+
+// The loop ---------------------------------------------------------------------------------------------------------
+
+bool app_commit(struct app* app) {
+  if (deviations_keep_identity(&app->deviations)) {
+    if (!store_save(&app->store, &app->candidate)) return false;
+    app->settings = app->candidate;
+    return true;
+  }
+  app->settings = app->candidate;
+  forget_identity(&app->candidate);
+  return store_save(&app->store, &app->candidate);
+}
+
+static bool takes_lines(const struct app* app) {
+  return app->departure == APP_STAYS && !app->sends && console_has_room(&app->console);
+}
+
+// True if it stopped before the input did.
+static bool handle_lines(struct app* app, uint64_t now_ms) {
+  for (int i = 0; i < LINES_PER_TURN && takes_lines(app); i++) {
+    char* line = NULL;
+    const enum console_line result = console_take_line(&app->console, &line);
+    if (result == CONSOLE_NONE) return false;
+    commands_handle(app, result, line, now_ms);
+    console_pump(&app->console);
+  }
+  return takes_lines(app);
+}
+
+static void finish_send(struct app* app, uint64_t now_ms) {
+  if (!app->sends) return;
+  if (!session_waits(&app->connection.session, SESSION_MESSAGE)) {
+    console_answer_ok(&app->console);
+  } else if (!connection_is_served(&app->connection)) {
+    console_answer_error(&app->console, 6, "NO CONNECTION it ended before the acknowledgement; sent again in the next");
+  } else if (now_ms >= app->send_deadline_ms) {
+    console_answer_error(&app->console, 7, "TIMEOUT no acknowledgement yet");
+  } else {
+    return;
+  }
+  app->sends = false;
+}
+
+static void depart(struct app* app, uint64_t now_ms) {
+  connection_stop(&app->connection, "reset", now_ms);
+  const uint64_t limit_ms = now_ms + FLUSH_LIMIT_MS;
+  console_pump(&app->console);
+  while (console_has_output(&app->console) && port_clock_now_ms() < limit_ms) {
+    const struct port_interest interest = {.console_output = true};
+    port_wait(app->ports.system, interest, FLUSH_LIMIT_MS);
+    console_pump(&app->console);
+  }
+  if (app->departure == APP_RESETS) port_system_reset(app->ports.system);
+  port_system_enter_bootloader(app->ports.system);
+}
+
+static void wait_for_more(struct app* app) {
+  const uint64_t now_ms = port_clock_now_ms();
+  uint64_t next_ms = connection_next_ms(&app->connection);
+  if (app->sends && app->send_deadline_ms < next_ms) next_ms = app->send_deadline_ms;
+  const uint64_t wait_ms = next_ms <= now_ms ? 0 : next_ms - now_ms;
+  struct port_interest interest = connection_interest(&app->connection);
+  interest.console_input = takes_lines(app);
+  interest.console_output = console_has_output(&app->console);
+  port_wait(app->ports.system, interest, wait_ms < LONGEST_WAIT_MS ? (uint32_t)wait_ms : LONGEST_WAIT_MS);
+}
+
+void app_run_once(struct app* app) {
+  const uint64_t now_ms = port_clock_now_ms();
+  console_pump(&app->console);
+  // All lines that are there first: settings that arrive together lead to one new connection, not to several.
+  const bool more_lines = handle_lines(app, now_ms);
+  if (app->departure != APP_STAYS) depart(app, now_ms);
+  if (app->fault == NULL) connection_step(&app->connection, now_ms);
+  finish_send(app, now_ms);
+  console_pump(&app->console);
+  if (!more_lines) wait_for_more(app);
+}
