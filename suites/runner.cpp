@@ -14,6 +14,8 @@ namespace {
 
 namespace json = boost::json;
 
+const std::string control_of_all = "LIFE-06";
+
 json::array numbers_of(const std::vector<EvidencePtr>& evidence) {
   std::set<std::uint64_t> numbers;
   for (const EvidencePtr& piece : evidence) numbers.insert(piece->number);
@@ -38,13 +40,19 @@ class Session {
     const SteadyTime started = clock_.now();
     const std::string blocker = blocked_by(test_case);
     if (blocker.empty()) {
-      act(test_case);
+      if (not_ready_) {
+        bench_.findings().inconclusive = not_ready_->message;
+      } else {
+        act(test_case);
+      }
       finish(test_case, round, started, judge(bench_.findings(), test_case.opportunity), "");
     } else {
       finish(test_case, round, started, {Verdict::skip, "blocked by " + blocker}, blocker);
     }
   }
 
+  /// The unit was flashed, and then could not be brought to life or be provisioned: no case can be judged.
+  void not_ready(Error why) { not_ready_ = std::move(why); }
   void add_failure(std::string text) { bench_.findings().failures.push_back(std::move(text)); }
   /// The unit is gone from the bench, so nothing more can be judged.
   [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
@@ -53,12 +61,14 @@ class Session {
   void begin_round(int round) {
     if (round == round_) return;
     round_ = round;
-    failed_.clear();
+    unproven_.clear();
   }
 
   [[nodiscard]] std::string blocked_by(const Case& test_case) const {
+    // A unit that could not be made ready is told once, by the control of all others.
+    if (not_ready_ && unproven_.count(control_of_all) > 0) return control_of_all;
     const auto found = std::find_if(test_case.depends_on.begin(), test_case.depends_on.end(),
-                                    [&](const std::string& id) { return failed_.count(id) > 0; });
+                                    [&](const std::string& id) { return unproven_.count(id) > 0; });
     return found == test_case.depends_on.end() ? "" : *found;
   }
 
@@ -91,7 +101,7 @@ class Session {
   void finish(const Case& test_case, int round, SteadyTime started, const Judgement& judgement,
               const std::string& blocker) {
     const Findings& findings = bench_.findings();
-    if (judgement.verdict == Verdict::fail) failed_.insert(test_case.id);
+    if (judgement.verdict == Verdict::fail || judgement.verdict == Verdict::inconclusive) unproven_.insert(test_case.id);
     json::value error_type;
     if (judgement.verdict == Verdict::error) error_type = "rig";
     if (judgement.verdict == Verdict::inconclusive) error_type = "inconclusive";
@@ -122,8 +132,9 @@ class Session {
   const EventSink& sink_;
   const std::function<bool()>& stop_;
   int round_ = 0;
-  std::set<std::string> failed_;
+  std::set<std::string> unproven_;  ///< failed or inconclusive in this round: what depends on them is blocked
   std::optional<Error> lost_;
+  std::optional<Error> not_ready_;
 };
 
 class CaseTest : public testing::Test {
@@ -232,6 +243,8 @@ Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, c
   progress("provision", 0);
   try {
     bench.provision();
+  } catch (const Inconclusive& error) {
+    return fail(ErrorKind::unit, "provisioning {}: {}", unit.info().id, error.what());
   } catch (const std::exception& error) {
     return fail(ErrorKind::rig, "provisioning {}: {}", unit.info().id, error.what());
   }
@@ -258,10 +271,13 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
   Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices});
   evidence.on_added(EvidenceTap(sink, bench));
   Result<void> outcome = make_ready(unit, bench, settings, sink);
-  if (outcome) {
+  const bool unit_said_no =
+      !outcome && (outcome.error().kind == ErrorKind::unit || outcome.error().kind == ErrorKind::timeout);
+  if (outcome || unit_said_no) {
     Session session(bench, evidence, clock, sink, stop);
+    if (unit_said_no) session.not_ready(outcome.error());
     run_tests(session, settings);
-    if (session.lost()) outcome = fail(*session.lost());
+    outcome = session.lost() ? Result<void>(fail(*session.lost())) : Result<void>();
   }
   // The cloud's thread may still speak; nobody listens from here on.
   cloud->reset();
