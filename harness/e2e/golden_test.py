@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+"""The golden firmware passes every case on both boards, and the report says so, marked virtual."""
+
+import subprocess
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+from junitparser import JUnitXml
+
+import lab
+
+
+class Golden(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = lab.temporary_folder()
+        cls.run_ = lab.run(cls.temporary.name, "--repeat", "2")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def test_every_case_passes_on_both_units_in_every_round(self):
+        self.assertEqual(self.run_.status, 0, self.run_.told())
+        finished = self.run_.events("case_finished")
+        self.assertEqual(len(finished), 2 * 19 * 2, self.run_.told())
+        self.assertEqual({event["verdict"] for event in finished}, {"pass"}, self.run_.told())
+
+    def test_everything_is_marked_virtual(self):
+        for event in self.run_.events():
+            if "unit" in event:
+                self.assertIs(event["virtual"], True, event)
+        report = ElementTree.parse(self.run_.folder / "junit.xml")
+        for case in report.iter("testcase"):
+            properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+            self.assertEqual(properties.get("virtual"), "true", ElementTree.tostring(case)[:300])
+
+    def test_the_report_is_valid_and_other_tools_read_it(self):
+        junit = self.run_.folder / "junit.xml"
+        subprocess.run(["xmllint", "--noout", "--schema", "reports/junit.xsd", junit], check=True, capture_output=True)
+        self.assertEqual(sum(suite.tests for suite in JUnitXml.fromfile(str(junit))), 2 * 19 * 2)
+
+    def test_the_report_is_made_from_the_events_alone(self):
+        again = self.run_.folder / "again.xml"
+        subprocess.run(lab.hilmark("report", "junit", self.run_.folder / "events.jsonl", "--output", again), check=True)
+        self.assertEqual(again.read_bytes(), (self.run_.folder / "junit.xml").read_bytes())
+
+    def test_no_key_is_in_any_event(self):
+        self.assertNotIn("PRIVATE KEY", (self.run_.folder / "events.jsonl").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
