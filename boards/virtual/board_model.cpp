@@ -45,8 +45,7 @@ std::vector<BoardAction> BoardModel::step(BoardInput input) {
     case BoardInput::kCoreReset:
     case BoardInput::kCoreEnterBootloader:
       if (state_ != BoardState::kApplication) return {};
-      return depart(kFirmwareFarewell,
-                    input == BoardInput::kCoreReset ? NextBoot::kAsPinSays : NextBoot::kBootloader);
+      return depart(kFirmwareFarewell, input == BoardInput::kCoreReset ? NextBoot::kAsPinSays : NextBoot::kBootloader);
     case BoardInput::kTimer:
       return timer();
   }

@@ -26,17 +26,35 @@ UsbDescriptors application_descriptors(const std::string& serial) {
                                           .product_id = 0x5740,
                                           .device_version = 0x0200});
   Bytes parts{
-      8, 0x0b, 0, 2, 0x02, 0x02, 0x01, 4,                  // association: interfaces 0 and 1 are one CDC-ACM
-      9, 4, 0, 0, 1, 0x02, 0x02, 0x01, 4,                  // interface 0: communications
-      5, 0x24, 0x00, 0x10, 0x01,                           // CDC header 1.10
-      5, 0x24, 0x01, 0x00, 0x01,                           // call management: none; data on interface 1
-      4, 0x24, 0x02, 0x02,                                 // ACM: line coding and control line state
-      5, 0x24, 0x06, 0x00, 0x01,                           // union of 0 and 1
-      7, 5, CdcModel::kNotificationIn, 0x03, 8, 0, 16,     // interrupt in
-      9, 4, 1, 0, 2, 0x0a, 0x00, 0x00, 0,                  // interface 1: data
-      7, 5, CdcModel::kDataOut, 0x02, 64, 0, 0,            // bulk out
-      7, 5, CdcModel::kDataIn, 0x02, 64, 0, 0,             // bulk in
-      9, 4, 2, 0, 0, 0xfe, 0x01, 0x01, 5,                  // interface 2: DFU run-time
+      8,    0x0b, 0,
+      2,    0x02, 0x02,
+      0x01, 4,  // association: interfaces 0 and 1 are one CDC-ACM
+      9,    4,    0,
+      0,    1,    0x02,
+      0x02, 0x01, 4,  // interface 0: communications
+      5,    0x24, 0x00,
+      0x10, 0x01,  // CDC header 1.10
+      5,    0x24, 0x01,
+      0x00, 0x01,  // call management: none; data on interface 1
+      4,    0x24, 0x02,
+      0x02,  // ACM: line coding and control line state
+      5,    0x24, 0x06,
+      0x00, 0x01,  // union of 0 and 1
+      7,    5,    CdcModel::kNotificationIn,
+      0x03, 8,    0,
+      16,  // interrupt in
+      9,    4,    1,
+      0,    2,    0x0a,
+      0x00, 0x00, 0,  // interface 1: data
+      7,    5,    CdcModel::kDataOut,
+      0x02, 64,   0,
+      0,  // bulk out
+      7,    5,    CdcModel::kDataIn,
+      0x02, 64,   0,
+      0,  // bulk in
+      9,    4,    2,
+      0,    0,    0xfe,
+      0x01, 0x01, 5,  // interface 2: DFU run-time
   };
   constexpr std::uint8_t kCanDownloadAndUploadWillDetach = 0x0b;
   const Bytes functional = dfu_functional_descriptor(kCanDownloadAndUploadWillDetach, 0x011a);

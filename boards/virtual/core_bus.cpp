@@ -49,8 +49,8 @@ Bytes CoreBus::read(std::uint32_t address, std::uint32_t length) const {
 
 int CoreBus::erase(std::uint32_t address) {
   const auto& sectors = flash_.layout().sectors;
-  const bool begins_a_sector = std::any_of(sectors.begin(), sectors.end(),
-                                           [&](const FlashSector& sector) { return sector.offset == address; });
+  const bool begins_a_sector =
+      std::any_of(sectors.begin(), sectors.end(), [&](const FlashSector& sector) { return sector.offset == address; });
   if (address < owned_from_ || !begins_a_sector) return -EFAULT;
   return flash_.erase_sector_at(address) == FlashResult::kDone ? 0 : -EFAULT;
 }

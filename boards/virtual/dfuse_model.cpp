@@ -22,9 +22,9 @@ constexpr std::uint16_t kFirstDataBlock = 2;
 
 UsbDescriptors bootloader_descriptors(const FlashLayout& layout, const std::string& serial) {
   UsbDescriptors descriptors;
-  descriptors.device = device_descriptor(
-      {.usb_version = 0x0100, .vendor_id = 0x0483, .product_id = 0xdf11, .device_version = 0x2200});
-  Bytes interface{9, 4, 0, 0, 0, 0xfe, 0x01, 0x02, 4};
+  descriptors.device =
+      device_descriptor({.usb_version = 0x0100, .vendor_id = 0x0483, .product_id = 0xdf11, .device_version = 0x2200});
+  Bytes interface { 9, 4, 0, 0, 0, 0xfe, 0x01, 0x02, 4 };
   const Bytes functional = dfu_functional_descriptor(kCanDownload | kCanUpload | kWillDetach, 0x011a);
   interface.insert(interface.end(), functional.begin(), functional.end());
   descriptors.configuration = configuration_descriptor({.interfaces = 1, .attributes = 0xc0}, interface);
@@ -141,10 +141,10 @@ std::size_t DfuseModel::report_status(std::span<std::uint8_t> room) {
     emit({pointer_ == flash_.layout().base ? DeviceEvent::Kind::kStartImage : DeviceEvent::Kind::kRestart});
   }
   const auto poll = static_cast<std::uint32_t>(poll_timeout.count());
-  return give(Bytes{static_cast<std::uint8_t>(status_), static_cast<std::uint8_t>(poll),
-                    static_cast<std::uint8_t>(poll >> 8), static_cast<std::uint8_t>(poll >> 16),
-                    static_cast<std::uint8_t>(state_), 0},
-              room);
+  return give(
+      Bytes{static_cast<std::uint8_t>(status_), static_cast<std::uint8_t>(poll), static_cast<std::uint8_t>(poll >> 8),
+            static_cast<std::uint8_t>(poll >> 16), static_cast<std::uint8_t>(state_), 0},
+      room);
 }
 
 std::optional<std::size_t> DfuseModel::stall() {

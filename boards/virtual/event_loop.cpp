@@ -1,11 +1,11 @@
 #include "boards/virtual/event_loop.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <vector>
+
+#include <poll.h>
+#include <sys/eventfd.h>
 
 namespace virtual_lab {
 
@@ -25,7 +25,8 @@ EventLoop::TimerId EventLoop::after(std::chrono::milliseconds delay, Task task) 
 }
 
 void EventLoop::cancel(TimerId timer) {
-  const auto found = std::find_if(timers_.begin(), timers_.end(), [&](const auto& one) { return one.second.id == timer; });
+  const auto found =
+      std::find_if(timers_.begin(), timers_.end(), [&](const auto& one) { return one.second.id == timer; });
   if (found != timers_.end()) timers_.erase(found);
 }
 

@@ -1,10 +1,10 @@
 #include "boards/virtual/flash_memory.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
+
+#include <fmt/format.h>
 
 namespace virtual_lab {
 namespace {
@@ -52,8 +52,8 @@ std::optional<SectorGroup> parse_group(std::string_view text) {
 
 Result<FlashLayout> FlashLayout::parse(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
-    return failure(fmt::format(R"(layout "{}": {}; expected for instance "@Internal Flash /0x08000000/16*128Kg")",
-                               text, why));
+    return failure(
+        fmt::format(R"(layout "{}": {}; expected for instance "@Internal Flash /0x08000000/16*128Kg")", text, why));
   };
   FlashLayout layout;
   layout.text = std::string(text);

@@ -34,8 +34,8 @@ struct FlashLayout {
 
 enum class FlashResult {
   kDone,
-  kOutside,     // an address that is not in a sector which allows this
-  kNotErased,   // a 1 was asked for where a 0 stands; all other bits are programmed
+  kOutside,    // an address that is not in a sector which allows this
+  kNotErased,  // a 1 was asked for where a 0 stands; all other bits are programmed
 };
 
 class FlashMemory {

@@ -1,14 +1,14 @@
 #include "boards/virtual/flash_store.h"
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-
-#include <algorithm>
-#include <utility>
-#include <vector>
 
 namespace virtual_lab {
 namespace {

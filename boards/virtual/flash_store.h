@@ -14,9 +14,9 @@ class FlashStore {
  public:
   // Erased flash that is gone with the lab.
   [[nodiscard]] static Result<FlashStore> fresh(std::size_t size_bytes);
-  // The cells of `file`, which is made if it is not there, and held by an exclusive lock. A shorter file is erased flash
-  // (0xFF) from its end on; a longer one is refused. Whatever is written survives a kill -9 of the lab at any instant,
-  // as flash survives a power cut: the file is mapped, never rewritten.
+  // The cells of `file`, which is made if it is not there, and held by an exclusive lock. A shorter file is erased
+  // flash (0xFF) from its end on; a longer one is refused. Whatever is written survives a kill -9 of the lab at any
+  // instant, as flash survives a power cut: the file is mapped, never rewritten.
   [[nodiscard]] static Result<FlashStore> kept_in(const std::filesystem::path& file, std::size_t size_bytes);
 
   FlashStore(FlashStore&& other) noexcept;

@@ -1,9 +1,9 @@
 #include "boards/virtual/image.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <zlib.h>
-
-#include <algorithm>
 
 namespace virtual_lab {
 namespace {
@@ -18,9 +18,7 @@ std::string text_field(ByteView bytes, std::size_t at, std::size_t size) {
   return {field.begin(), std::find(field.begin(), field.end(), 0)};
 }
 
-std::uint32_t crc32_of(ByteView bytes) {
-  return static_cast<std::uint32_t>(::crc32_z(0, bytes.data(), bytes.size()));
-}
+std::uint32_t crc32_of(ByteView bytes) { return static_cast<std::uint32_t>(::crc32_z(0, bytes.data(), bytes.size())); }
 
 }  // namespace
 

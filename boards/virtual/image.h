@@ -15,8 +15,8 @@ struct FirmwareImage {
   std::string build_id;
 };
 
-// The image at the beginning of `flash`, as views into it, or why a `chip` does not start it. At most `max_bytes` of the
-// flash belong to an image.
+// The image at the beginning of `flash`, as views into it, or why a `chip` does not start it. At most `max_bytes` of
+// the flash belong to an image.
 [[nodiscard]] Result<FirmwareImage> find_image(ByteView flash, std::string_view chip, std::size_t max_bytes);
 
 }  // namespace virtual_lab

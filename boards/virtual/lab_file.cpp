@@ -1,13 +1,13 @@
 #include "boards/virtual/lab_file.h"
 
-#include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
 #include <set>
 #include <system_error>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
 
 #include "boards/virtual/hub_model.h"
 
@@ -75,7 +75,8 @@ class YamlFile {
     std::set<std::string> seen;
     for (const auto& pair : map) {
       const std::string key = pair.first.Scalar();
-      if (!known.contains(key)) fail(pair.first, fmt::format("unknown key \"{}\"; expected {}", key, fmt::join(known, ", ")));
+      if (!known.contains(key))
+        fail(pair.first, fmt::format("unknown key \"{}\"; expected {}", key, fmt::join(known, ", ")));
       if (!seen.insert(key).second) fail(pair.first, fmt::format("the key \"{}\" is there twice", key));
     }
   }
@@ -130,9 +131,11 @@ void read_chip(const fs::path& board_file, UnitSpec& unit) {
 unsigned read_port(const YamlFile& lab, const YAML::Node& block) {
   const std::string text = lab.text(block, "port");
   unsigned port = 0;
-  const auto parsed = std::from_chars(text.data() + std::min<std::size_t>(2, text.size()), text.data() + text.size(), port);
+  const auto parsed =
+      std::from_chars(text.data() + std::min<std::size_t>(2, text.size()), text.data() + text.size(), port);
   const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (!text.starts_with("1-") || !whole || port < 1 || port > HubModel::kMaxPorts || text != fmt::format("1-{}", port)) {
+  if (!text.starts_with("1-") || !whole || port < 1 || port > HubModel::kMaxPorts ||
+      text != fmt::format("1-{}", port)) {
     lab.fail(block["port"],
              fmt::format("expected a port from \"1-1\" to \"1-{}\", not \"{}\"", HubModel::kMaxPorts, text));
   }
@@ -143,16 +146,16 @@ UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vecto
   UnitSpec unit;
   unit.id = lab.text(node, "id");
   const bool good_id = unit.id.size() <= 40 && std::all_of(unit.id.begin(), unit.id.end(), [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
-  });
+                         return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
+                       });
   if (!good_id) lab.fail(node["id"], fmt::format("expected 1 to 40 of a-z, 0-9 and -, not \"{}\"", unit.id));
   const YAML::Node block = lab.child_map(node, "virtual");
   lab.allow_only(block, {"port", "serial", "core"});
   unit.port = read_port(lab, block);
   unit.serial = lab.text(block, "serial");
-  const bool good_serial = unit.serial.size() <= 63 && std::all_of(unit.serial.begin(), unit.serial.end(), [](char letter) {
-    return letter > ' ' && letter <= '~';
-  });
+  const bool good_serial =
+      unit.serial.size() <= 63 &&
+      std::all_of(unit.serial.begin(), unit.serial.end(), [](char letter) { return letter > ' ' && letter <= '~'; });
   if (!good_serial) lab.fail(block["serial"], "expected 1 to 63 printable ASCII characters without blanks");
   if (lab.text(block, "core") != "native") lab.fail(block["core"], "expected \"native\", the only core there is");
   read_chip(find_board_file(lab, node, elsewhere), unit);

@@ -20,8 +20,8 @@ struct UnitSpec {
 };
 
 // Reads the units that have a `virtual:` block. What else stands in the file is not for this program. Board files are
-// looked for in the lab file's folder and those above it (and in a folder boards/ of each), then in each of `elsewhere`;
-// chip files in chips/ beside the board file. Errors name file and line, and say what was expected.
+// looked for in the lab file's folder and those above it (and in a folder boards/ of each), then in each of
+// `elsewhere`; chip files in chips/ beside the board file. Errors name file and line, and say what was expected.
 [[nodiscard]] Result<std::vector<UnitSpec>> read_lab_file(const std::filesystem::path& file,
                                                           const std::vector<std::filesystem::path>& elsewhere);
 

@@ -1,21 +1,21 @@
 #include "boards/virtual/native_core.h"
 
+#include <array>
+#include <cstring>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <array>
-#include <cstring>
-
 #include "boards/virtual/core_bus.h"
+#include "boards/virtual/process_fd.h"
 
 namespace virtual_lab {
 namespace {
@@ -120,7 +120,7 @@ Result<void> NativeCore::spawn(const std::string& name, const FirmwareImage& ima
   pid_ = ::fork();
   if (pid_ < 0) return errno_failure("cannot start a core");
   if (pid_ == 0) become_core(fds, name.c_str(), network, lab);
-  process_.reset(::pidfd_open(pid_, 0));
+  process_ = open_process_fd(pid_);
   if (!process_.valid()) return errno_failure("cannot watch a core");
 
   loop_.watch(process_.get(), POLLIN, [this](short) { process_ended(); });
@@ -200,7 +200,8 @@ void NativeCore::serve_bus() {
   constexpr int kMaxReads = 32;
   for (int i = 0; i < kMaxReads && read_console(); ++i) {
   }
-  ports_.bus_request(ByteView(buffer).first(static_cast<std::size_t>(got)));
+  const auto request = ports_.bus_request;  // a copy: it may destroy this
+  request(ByteView(buffer).first(static_cast<std::size_t>(got)));
 }
 
 void NativeCore::process_ended() {
@@ -212,7 +213,8 @@ void NativeCore::process_ended() {
   ::kill(-pid_, SIGKILL);
   ::waitpid(pid_, &status, 0);
   pid_ = 0;
-  ports_.ended(describe_end(status));
+  const auto ended = ports_.ended;  // a copy: it may destroy this
+  ended(describe_end(status));
 }
 
 }  // namespace virtual_lab

@@ -1,11 +1,11 @@
 // The chip's core: runs the code of an image as a process (boards/wire.md, "Native core").
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <memory>
 #include <string>
+
+#include <sys/types.h>
 
 #include "boards/virtual/event_loop.h"
 #include "boards/virtual/image.h"

@@ -1,5 +1,8 @@
 #include "boards/virtual/network_namespace.h"
 
+#include <cstdlib>
+#include <utility>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
@@ -9,9 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-#include <cstdlib>
-#include <utility>
 
 namespace virtual_lab {
 namespace {

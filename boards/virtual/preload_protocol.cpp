@@ -1,9 +1,9 @@
 #include "boards/virtual/preload_protocol.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <sys/socket.h>
 
 namespace virtual_lab {
 namespace {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+
 #include <tl/expected.hpp>
 
 namespace virtual_lab {

@@ -1,9 +1,9 @@
 #include "boards/virtual/sysfs_tree.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <fstream>
+
+#include <fmt/format.h>
 
 namespace virtual_lab {
 namespace {
@@ -49,6 +49,9 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
       {"speed", fmt::format("{}\n", descriptors.speed_megabits)},
       {"version", fmt::format(" {:x}.{:02x}\n", device[3], device[2])},
       {"maxchild", fmt::format("{}\n", place.hub_ports)},
+      {"rx_lanes", "1\n"},
+      {"tx_lanes", "1\n"},
+      {"configuration", "\n"},
       {"bConfigurationValue", "1\n"},
       {"bNumConfigurations", "1\n"},
       {"bNumInterfaces", fmt::format("{:2}\n", configuration[4])},
@@ -65,7 +68,8 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
       {"product", attribute_string(descriptors, 2)},
       {"serial", attribute_string(descriptors, 3)},
       {"dev", fmt::format("{}:{}\n", kUsbMajor, minor)},
-      {"descriptors", std::string(device.begin(), device.end()) + std::string(configuration.begin(), configuration.end())},
+      {"descriptors",
+       std::string(device.begin(), device.end()) + std::string(configuration.begin(), configuration.end())},
   };
   add_entry(place, path, attributes,
             {{"DEVTYPE", "usb_device"},
@@ -104,8 +108,7 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
     add_entry(place, fmt::format("{}/{}:1.{}", path, prefix, interface.number), about,
               {{"DEVTYPE", "usb_interface"},
                {"PRODUCT", product_text},
-               {"INTERFACE",
-                fmt::format("{}/{}/{}", interface.class_code, interface.subclass, interface.protocol)}});
+               {"INTERFACE", fmt::format("{}/{}/{}", interface.class_code, interface.subclass, interface.protocol)}});
   }
   for (const Entry& entry : entries_) {
     if (entry.port_name == place.name()) uevents_.send({"add", entry.syspath, "usb", entry.properties});

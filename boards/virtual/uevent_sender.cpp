@@ -1,12 +1,12 @@
 #include "boards/virtual/uevent_sender.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "boards/virtual/unique_fd.h"
 

@@ -1,5 +1,5 @@
-// Tells every listening client in the lab that a device came or went, as udev does. A client that does not read (stopped
-// in a debugger) never holds up the lab: its events wait, and the oldest are dropped in the end.
+// Tells every listening client in the lab that a device came or went, as udev does. A client that does not read
+// (stopped in a debugger) never holds up the lab: its events wait, and the oldest are dropped in the end.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 namespace virtual_lab {
 
 struct Uevent {
-  std::string action;  // add, remove
+  std::string action;   // add, remove
   std::string syspath;  // as clients see it: /sys/devices/…
   std::string subsystem;
   std::vector<std::pair<std::string, std::string>> properties;

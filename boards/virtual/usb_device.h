@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "boards/virtual/little_endian.h"
@@ -99,8 +100,8 @@ class UsbDevice {
 
   [[nodiscard]] const UsbDescriptors& descriptors() const { return descriptors_; }
 
-  // `data` has setup.length bytes: the data stage to the device, or room for the one to the host. Returns the bytes that
-  // were transferred; nothing for a stall.
+  // `data` has setup.length bytes: the data stage to the device, or room for the one to the host. Returns the bytes
+  // that were transferred; nothing for a stall.
   [[nodiscard]] std::optional<std::size_t> control(const SetupPacket& setup, std::span<std::uint8_t> data);
   [[nodiscard]] virtual BulkStep bulk_out(std::uint8_t endpoint, ByteView data);
   [[nodiscard]] virtual BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into);

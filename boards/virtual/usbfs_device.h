@@ -1,8 +1,8 @@
 // What the kernel's usbfs does for one plugged device: claims, URBs and their order, cancellation, unplugging. Clients
 // are told apart by opaque numbers, their memory by addresses that are never looked into here. Thread-safe.
 //
-// One object a plug: once disconnected it is gone for ever, so that a descriptor which was opened before the unplug does
-// not come to life again after the next plug.
+// One object a plug: once disconnected it is gone for ever, so that a descriptor which was opened before the unplug
+// does not come to life again after the next plug.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,8 @@ struct Urb {
 
 class UsbfsDevice {
  public:
-  static constexpr std::size_t kMaxHeldUrbs = 256;           // a client
-  static constexpr std::size_t kMaxHeldBytes = 16U << 20;    // a client; usbfs_memory_mb's default
+  static constexpr std::size_t kMaxHeldUrbs = 256;         // a client
+  static constexpr std::size_t kMaxHeldBytes = 16U << 20;  // a client; usbfs_memory_mb's default
   static constexpr std::size_t kMaxControlBytes = 4096;
 
   // `board_mutex` guards the model, and what else the board's models share.

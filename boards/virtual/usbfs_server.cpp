@@ -1,5 +1,8 @@
 #include "boards/virtual/usbfs_server.h"
 
+#include <system_error>
+#include <thread>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -7,16 +10,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <system_error>
-#include <thread>
-
 #include "boards/virtual/usbfs_session.h"
 
 namespace virtual_lab {
 namespace {
 
-// libusb waits for POLLOUT on the node before it reaps. The node is a FIFO with room for one write: while a byte of ours
-// lies in it, it is not writable, and the client sleeps; taking the byte out wakes it.
+// libusb waits for POLLOUT on the node before it reaps. The node is a FIFO with room for one write: while a byte of
+// ours lies in it, it is not writable, and the client sleeps; taking the byte out wakes it.
 class PollSwitch {
  public:
   explicit PollSwitch(UniqueFd fifo) : fifo_(std::move(fifo)) {}
@@ -25,8 +25,7 @@ class PollSwitch {
     if (writable == writable_) return;
     writable_ = writable;
     char byte = 0;
-    [[maybe_unused]] const ssize_t moved =
-        writable ? ::read(fifo_.get(), &byte, 1) : ::write(fifo_.get(), &byte, 1);
+    [[maybe_unused]] const ssize_t moved = writable ? ::read(fifo_.get(), &byte, 1) : ::write(fifo_.get(), &byte, 1);
   }
 
  private:

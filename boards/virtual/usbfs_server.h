@@ -42,8 +42,7 @@ class UsbfsNode {
   };
 
   [[nodiscard]] static Result<std::unique_ptr<UsbfsNode>> make(EventLoop& loop, UsbfsClients& clients,
-                                                               const Place& place,
-                                                               std::shared_ptr<UsbfsDevice> device);
+                                                               const Place& place, std::shared_ptr<UsbfsDevice> device);
   UsbfsNode(const UsbfsNode&) = delete;
   UsbfsNode& operator=(const UsbfsNode&) = delete;
   ~UsbfsNode();

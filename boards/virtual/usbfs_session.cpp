@@ -2,11 +2,11 @@
 
 #include <sys/ioctl.h>
 // After <sys/ioctl.h>, whose _IOC macros it uses.
-#include <linux/usbdevice_fs.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+
+#include <linux/usbdevice_fs.h>
 
 #include "boards/virtual/preload_protocol.h"
 
@@ -68,9 +68,8 @@ class Session {
       case USBDEVFS_RELEASEINTERFACE:
         return with_u32s<1>(argument, reply, [&](const auto& words) { return device_.release(client_, words[0]); });
       case USBDEVFS_SETINTERFACE:
-        return with_u32s<2>(argument, reply, [&](const auto& words) {
-          return device_.set_interface(client_, words[0], words[1]);
-        });
+        return with_u32s<2>(argument, reply,
+                            [&](const auto& words) { return device_.set_interface(client_, words[0], words[1]); });
       case USBDEVFS_RESET:
         reply.done(device_.reset());
         return true;
@@ -148,7 +147,8 @@ class Session {
     reply.write_memory_i32(urb.address + offsetof(usbdevfs_urb, actual_length),
                            static_cast<std::int32_t>(urb.actual_bytes));
     if (urb.to_host() && urb.actual_bytes > 0) {
-      reply.write_memory(urb.buffer + urb.data_offset(), ByteView(urb.data).subspan(urb.data_offset(), urb.actual_bytes));
+      reply.write_memory(urb.buffer + urb.data_offset(),
+                         ByteView(urb.data).subspan(urb.data_offset(), urb.actual_bytes));
     }
     reply.write_memory_u64(where, urb.address);
     reply.done(0);
@@ -166,7 +166,8 @@ class Session {
     Bytes data(setup.length);
     if (!setup.to_host() && !connection_.read_memory(buffer, data)) return false;
     const int result = device_.control(client_, setup, data);
-    if (result > 0 && setup.to_host()) reply.write_memory(buffer, ByteView(data).first(static_cast<std::size_t>(result)));
+    if (result > 0 && setup.to_host())
+      reply.write_memory(buffer, ByteView(data).first(static_cast<std::size_t>(result)));
     reply.done(result < 0 ? -result : 0, result);
     return true;
   }

@@ -1,0 +1,145 @@
+#include "boards/virtual/lab.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+namespace virtual_lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kCommands =
+    "expected boot-pin PORT on|off, unplug PORT, plug PORT, power PORT on|off, reset PORT, status PORT or list";
+
+std::string port_name(const VirtualBoard& board) { return fmt::format("1-{}", board.spec().port); }
+
+// What a command line asks of a board.
+std::optional<BoardInput> input_of(const std::vector<std::string>& words) {
+  static const std::map<std::string, BoardInput> kInputs{
+      {"boot-pin on", BoardInput::kBootPinOn},
+      {"boot-pin off", BoardInput::kBootPinOff},
+      {"power on", BoardInput::kPortPowerOn},
+      {"power off", BoardInput::kPortPowerOff},
+      {"plug", BoardInput::kPlug},
+      {"unplug", BoardInput::kUnplug},
+      {"reset", BoardInput::kReset},
+  };
+  if (words.size() < 2 || words.size() > 3) return std::nullopt;
+  const auto found = kInputs.find(words.size() == 2 ? words[0] : words[0] + " " + words[2]);
+  return found == kInputs.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
+
+Lab::Lab(EventLoop& loop, const LabSettings& settings)
+    : loop_(loop),
+      root_(settings.root),
+      log_(settings.log_file),
+      bus_(loop, settings.root),
+      control_(loop, [this](const std::string& line) { return obey(line); }) {}
+
+Result<std::unique_ptr<Lab>> Lab::open(EventLoop& loop, const LabSettings& settings) {
+  std::unique_ptr<Lab> lab(new Lab(loop, settings));
+  if (!lab->log_.usable()) return errno_failure(fmt::format("cannot write the log {}", settings.log_file.string()));
+  unsigned ports = 4;
+  for (const UnitSpec& unit : settings.units) ports = std::max(ports, unit.port);
+  const auto started = lab->bus_.start(ports, [raw = lab.get()](unsigned port, bool on) {
+    if (VirtualBoard* board = raw->board_at(fmt::format("1-{}", port)); board != nullptr) {
+      board->handle(on ? BoardInput::kPortPowerOn : BoardInput::kPortPowerOff);
+    }
+  });
+  if (!started) return failure(started.error());
+  if (const auto made = lab->make_boards(settings); !made) return failure(made.error());
+  if (const auto listening = lab->control_.listen(lab->root_ / "control"); !listening)
+    return failure(listening.error());
+  if (const auto published = lab->publish(); !published) return failure(published.error());
+
+  for (const auto& board : lab->boards_) board->handle(BoardInput::kPortPowerOn);
+  loop.run_until([&] {
+    return std::all_of(lab->boards_.begin(), lab->boards_.end(), [](const auto& board) { return board->settled(); });
+  });
+  return lab;
+}
+
+Result<void> Lab::make_boards(const LabSettings& settings) {
+  if (settings.state) {
+    std::error_code error;
+    fs::create_directories(*settings.state, error);
+    if (error) return failure(fmt::format("cannot make {}: {}", settings.state->string(), error.message()));
+  }
+  for (const UnitSpec& unit : settings.units) {
+    auto store = settings.state ? FlashStore::kept_in(*settings.state / (unit.id + ".flash"), unit.layout.size)
+                                : FlashStore::fresh(unit.layout.size);
+    if (!store) return failure(store.error());
+    auto network = NetworkNamespace::make();
+    if (network) {
+      networks_.push_back(std::make_unique<NetworkNamespace>(std::move(*network)));
+    } else {
+      networks_.push_back(nullptr);
+      warnings_.push_back(fmt::format("{}: {}; its firmware shares this network", unit.id, network.error()));
+      log_.write(unit.id, warnings_.back());
+    }
+    boards_.push_back(std::make_unique<VirtualBoard>(
+        unit, std::move(*store), VirtualBoard::Surroundings{loop_, bus_, log_, networks_.back().get()}));
+  }
+  return {};
+}
+
+Result<void> Lab::publish() const {
+  boost::json::array boards;
+  for (std::size_t i = 0; i < boards_.size(); ++i) {
+    const UnitSpec& unit = boards_[i]->spec();
+    boards.push_back({{"unit", unit.id},
+                      {"port", port_name(*boards_[i])},
+                      {"serial", unit.serial},
+                      {"chip", unit.chip},
+                      {"namespace_pid", networks_[i] ? boost::json::value(networks_[i]->holder_pid()) : nullptr}});
+  }
+  const boost::json::object lab{{"version", 1}, {"control", (root_ / "control").string()}, {"boards", boards}};
+  const fs::path temporary = root_ / "lab.json.new";
+  std::ofstream file(temporary);
+  file << boost::json::serialize(lab) << '\n';
+  file.close();
+  std::error_code error;
+  if (file) fs::rename(temporary, root_ / "lab.json", error);
+  if (!file || error) return failure(fmt::format("cannot write {}", (root_ / "lab.json").string()));
+  return {};
+}
+
+Result<std::string> Lab::obey(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  if (words.empty()) return failure(std::string(kCommands));
+  if (words[0] == "list" && words.size() == 1) {
+    std::string ports = "[";
+    for (const auto& board : boards_) ports += (ports.size() > 1 ? "," : "") + board->status_json();
+    return ports + "]";
+  }
+  const auto input = input_of(words);
+  const bool asks_status = words[0] == "status" && words.size() == 2;
+  if (!input && !asks_status) return failure(fmt::format("cannot do \"{}\"; {}", line.substr(0, 80), kCommands));
+  VirtualBoard* board = board_at(words[1]);
+  if (board == nullptr) {
+    std::vector<std::string> ports;
+    for (const auto& one : boards_) ports.push_back(port_name(*one));
+    return failure(fmt::format("no board at port {}; there are {}", words[1].substr(0, 40), fmt::join(ports, ", ")));
+  }
+  if (asks_status) return board->status_json();
+  board->handle(*input);
+  return std::string();
+}
+
+VirtualBoard* Lab::board_at(const std::string& port_or_unit) {
+  const auto found = std::find_if(boards_.begin(), boards_.end(), [&](const auto& board) {
+    return port_name(*board) == port_or_unit || board->spec().id == port_or_unit;
+  });
+  return found == boards_.end() ? nullptr : found->get();
+}
+
+}  // namespace virtual_lab

@@ -1,0 +1,96 @@
+#include "boards/virtual/usb_bus.h"
+
+namespace virtual_lab {
+
+PluggedDevice::PluggedDevice(UsbBus& bus, const UsbPlace& place, std::shared_ptr<UsbfsDevice> device,
+                             std::unique_ptr<UsbfsNode> node)
+    : bus_(bus), place_(place), device_(std::move(device)), node_(std::move(node)) {}
+
+PluggedDevice::~PluggedDevice() {
+  // Pending transfers end first, the news goes out last.
+  device_->disconnect();
+  node_.reset();
+  bus_.unplugged(place_);
+}
+
+UsbBus::UsbBus(EventLoop& loop, std::filesystem::path root)
+    : loop_(loop), root_(std::move(root)), uevents_(root_), sysfs_(root_, uevents_) {}
+
+UsbBus::~UsbBus() {
+  loop_.cancel(uevent_timer_);
+  clients_.disconnect_all();
+}
+
+Result<void> UsbBus::start(unsigned ports, std::function<void(unsigned port, bool on)> set_port_power) {
+  hub_ = std::make_shared<HubModel>(ports);
+  auto device = std::make_shared<UsbfsDevice>(hub_, hub_mutex_);
+  device->on_event([this, set_port_power = std::move(set_port_power)](const DeviceEvent& event) {
+    loop_.post([set_port_power, event] { set_port_power(event.port, event.on); });
+  });
+  const UsbPlace place{.device_number = 1, .port = 0, .hub_ports = ports};
+  auto node = serve(place, device);
+  if (!node) return failure(node.error());
+  hub_node_ = std::move(*node);
+  return sysfs_.add(place, hub_->descriptors());
+}
+
+void UsbBus::show_power(unsigned port, bool on) {
+  const std::lock_guard lock(*hub_mutex_);
+  hub_->show_power(port, on);
+}
+
+Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(Plug plug) {
+  auto device = std::make_shared<UsbfsDevice>(plug.model, plug.board_mutex);
+  device->on_event([this, weak = std::weak_ptr<UsbfsDevice>(device), sink = plug.on_event](const DeviceEvent& event) {
+    loop_.post([weak, sink, event] {
+      const auto still_there = weak.lock();
+      if (still_there && !still_there->gone()) sink(event);
+    });
+  });
+  const UsbPlace place{.device_number = take_device_number(), .port = plug.port};
+  auto node = serve(place, device);
+  if (!node) {
+    number_is_taken_[place.device_number] = false;
+    return failure(node.error());
+  }
+  auto plugged = std::make_unique<PluggedDevice>(*this, place, device, std::move(*node));
+  hub_shows(plug.port, true);
+  const auto added = sysfs_.add(place, plug.model->descriptors());
+  flush_uevents();
+  if (!added) return failure(added.error());
+  return plugged;
+}
+
+// As the kernel does: each plug gets the next number, so that a stale handle never meets a new device.
+unsigned UsbBus::take_device_number() {
+  do {
+    last_device_number_ = last_device_number_ % kMaxDeviceNumber + 1;
+  } while (last_device_number_ == 1 || number_is_taken_[last_device_number_]);
+  number_is_taken_[last_device_number_] = true;
+  return last_device_number_;
+}
+
+Result<std::unique_ptr<UsbfsNode>> UsbBus::serve(const UsbPlace& place, std::shared_ptr<UsbfsDevice> device) {
+  return UsbfsNode::make(loop_, clients_, {root_, place.node()}, std::move(device));
+}
+
+void UsbBus::unplugged(const UsbPlace& place) {
+  number_is_taken_[place.device_number] = false;
+  hub_shows(place.port, false);
+  sysfs_.remove(place);
+  flush_uevents();
+}
+
+void UsbBus::hub_shows(unsigned port, bool connected) {
+  const std::lock_guard lock(*hub_mutex_);
+  hub_->show_connected(port, connected);
+}
+
+void UsbBus::flush_uevents() {
+  constexpr std::chrono::milliseconds kRetry{5};
+  loop_.cancel(uevent_timer_);
+  uevent_timer_ = 0;
+  if (uevents_.flush()) uevent_timer_ = loop_.after(kRetry, [this] { flush_uevents(); });
+}
+
+}  // namespace virtual_lab

@@ -1,0 +1,181 @@
+#include "boards/virtual/virtual_board.h"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "boards/virtual/dfuse_model.h"
+
+namespace virtual_lab {
+
+VirtualBoard::VirtualBoard(UnitSpec spec, FlashStore flash, Surroundings surroundings)
+    : spec_(std::move(spec)),
+      around_(surroundings),
+      store_(std::move(flash)),
+      flash_(spec_.layout, store_.cells()),
+      core_bus_(flash_, spec_.image_max_bytes),
+      model_([this] { return image().has_value(); }) {}
+
+VirtualBoard::~VirtualBoard() {
+  around_.loop.cancel(timer_);
+  core_.reset();
+  leave_bus();
+}
+
+void VirtualBoard::handle(BoardInput input) {
+  const BoardState before = model_.state();
+  std::vector<BoardAction> actions;
+  {
+    const std::lock_guard lock(*mutex_);
+    actions = model_.step(input);
+  }
+  for (const BoardAction& action : actions) carry_out(action);
+  if (model_.state() != before) log(fmt::format("{} -> {}", name_of(before), name_of(model_.state())));
+  around_.bus.show_power(spec_.port, model_.port_power());
+}
+
+void VirtualBoard::carry_out(const BoardAction& action) {
+  switch (action.kind) {
+    case BoardAction::Kind::kStopCore:
+      core_.reset();
+      return;
+    case BoardAction::Kind::kStartCore:
+      start_core();
+      return;
+    case BoardAction::Kind::kLeaveBus:
+      leave_bus();
+      return;
+    case BoardAction::Kind::kJoinBusAsBootloader:
+      if (const auto found = image(); !found) log(fmt::format("stays in the bootloader: {}", found.error()));
+      join_bus(std::make_shared<DfuseModel>(flash_, spec_.serial, &std::chrono::steady_clock::now));
+      return;
+    case BoardAction::Kind::kJoinBusAsApplication:
+      join_bus(console_);
+      return;
+    case BoardAction::Kind::kStartTimer:
+      around_.loop.cancel(timer_);
+      timer_ = around_.loop.after(action.delay, [this] {
+        timer_ = 0;
+        handle(BoardInput::kTimer);
+      });
+      return;
+  }
+}
+
+void VirtualBoard::start_core() {
+  // A new console each time: nothing that an earlier firmware said is left in it.
+  console_ = std::make_shared<CdcModel>(spec_.serial);
+  firmware_end_.clear();
+  NativeCore::Ports ports;
+  ports.console_output = [this](ByteView bytes) {
+    {
+      const std::lock_guard lock(*mutex_);
+      if (console_) console_->write_output(bytes);
+    }
+    if (plugged_) plugged_->pump();
+  };
+  ports.console_has_room = [this] { forward_input(); };
+  ports.bus_request = [this](ByteView request) { serve_bus_request(request); };
+  ports.error_output = [this](std::string_view text) { log(text); };
+  ports.ended = [this](const std::string& how) {
+    log(how);
+    firmware_end_ = how;
+    core_.reset();  // the board stays as it is, and silent
+  };
+  const auto found = image();
+  auto core = found ? NativeCore::start(around_.loop, spec_.id, *found, around_.network, std::move(ports))
+                    : failure(found.error());
+  if (!core) {
+    firmware_end_ = core.error();
+    log(core.error());
+    return;
+  }
+  core_ = std::move(*core);
+  log(fmt::format("starts {} as process {}", found->build_id, core_->pid()));
+}
+
+void VirtualBoard::join_bus(std::shared_ptr<UsbDevice> device) {
+  auto joined = around_.bus.plug(
+      {spec_.port, std::move(device), mutex_, [this](const DeviceEvent& event) { handle_device_event(event); }});
+  if (!joined) {
+    log(joined.error());
+    return;
+  }
+  plugged_ = std::move(*joined);
+  ++plug_count_;
+}
+
+void VirtualBoard::leave_bus() {
+  plugged_.reset();
+  console_.reset();
+}
+
+void VirtualBoard::handle_device_event(const DeviceEvent& event) {
+  switch (event.kind) {
+    case DeviceEvent::Kind::kStartImage:
+      return handle(BoardInput::kStartImage);
+    case DeviceEvent::Kind::kEnterBootloader:
+      return handle(BoardInput::kDetach);
+    case DeviceEvent::Kind::kRestart:
+      return handle(BoardInput::kRestart);
+    case DeviceEvent::Kind::kConsoleInput:
+      return forward_input();
+    case DeviceEvent::Kind::kPortPower:
+      return;  // hubs only
+  }
+}
+
+void VirtualBoard::forward_input() {
+  if (!core_ || !console_ || !plugged_) return;
+  Bytes input;
+  {
+    const std::lock_guard lock(*mutex_);
+    input = console_->pending_input();
+  }
+  const std::size_t taken = core_->write_console(input);
+  if (taken == 0) return;
+  {
+    const std::lock_guard lock(*mutex_);
+    console_->consume_input(taken);
+  }
+  plugged_->pump();
+}
+
+void VirtualBoard::serve_bus_request(ByteView request) {
+  BusAnswer answer;
+  {
+    const std::lock_guard lock(*mutex_);
+    answer = core_bus_.answer(request);
+  }
+  if (answer.reply) core_->reply_on_bus(*answer.reply);
+  if (answer.then == BusAnswer::Then::kReset) handle(BoardInput::kCoreReset);
+  if (answer.then == BusAnswer::Then::kEnterBootloader) handle(BoardInput::kCoreEnterBootloader);
+}
+
+Result<FirmwareImage> VirtualBoard::image() const {
+  return find_image(flash_.cells(), spec_.chip, spec_.image_max_bytes);
+}
+
+std::string VirtualBoard::status_json() const {
+  const std::lock_guard lock(*mutex_);
+  const auto found = image();
+  boost::json::object status;
+  status["version"] = 1;
+  status["unit"] = spec_.id;
+  status["port"] = fmt::format("1-{}", spec_.port);
+  status["state"] = std::string(name_of(model_.state()));
+  status["power"] = model_.port_power();
+  status["plugged"] = model_.plugged();
+  status["boot_pin"] = model_.boot_pin();
+  status["plug_count"] = plug_count_;
+  status["device_number"] = plugged_ ? boost::json::value(plugged_->device_number()) : nullptr;
+  status["core_pid"] = core_ ? boost::json::value(core_->pid()) : nullptr;
+  status["image"] = found ? boost::json::value(found->build_id) : nullptr;
+  status["no_image_because"] = found ? boost::json::value(nullptr) : boost::json::value(found.error());
+  status["firmware_ended"] = firmware_end_.empty() ? boost::json::value(nullptr) : boost::json::value(firmware_end_);
+  status["console_bytes_dropped"] = console_ ? console_->dropped_output_bytes() : 0;
+  status["flash"] = {{"erases", boost::json::value_from(flash_.erases())},
+                     {"programs", boost::json::value_from(flash_.programs())}};
+  return boost::json::serialize(status);
+}
+
+}  // namespace virtual_lab
