@@ -1,15 +1,12 @@
 #!/usr/bin/python3
 """Bad input ends with 2 and one clear sentence, before anything is touched; trouble on the bench is the rig's."""
 
-import pathlib
 import os
+import pathlib
 import subprocess
 import unittest
 
 import lab
-
-CONTROL = "build/virtual-lab ctl"
-
 
 class BadInput(unittest.TestCase):
     def refused(self, *arguments, says, environment=None):
@@ -97,7 +94,7 @@ class Silence(unittest.TestCase):
     def test_a_firmware_that_shows_no_life_is_inconclusive_and_the_rest_is_blocked(self):
         with lab.temporary_folder() as folder:
             image = pathlib.Path(folder) / "silent.img"
-            subprocess.run([lab.BUILD / "make_image", "--chip", "stm32h7", "--defect", "golden", "/usr/bin/true", image], check=True)
+            subprocess.run([lab.BUILD / "boards/reference/make_image", "stm32h7", "golden", "/usr/bin/true", image], check=True)
             run = lab.run(folder, "--unit", "virtual-1", "--firmware", image)
             verdicts = run.verdicts("virtual-1")
             self.assertEqual(verdicts.pop("LIFE-06"), "inconclusive", run.told())

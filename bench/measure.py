@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+"""Run by bench/run.sh inside the virtual lab. Wall times of whole commands."""
+
+import datetime
+import json
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+LAB = "boards/virtual/lab.yaml"
+MIB = 1 << 20
+HEADER_AND_TRAILER_BYTES = 96 + 64
+
+
+def one_mebibyte_image(folder, seed):
+    """The golden image with its code padded, so that it is 1 MiB and boots; each seed has octets of its own."""
+    code = pathlib.Path("build/boards/reference/reference_firmware").read_bytes()
+    padding = random.Random(seed).randbytes(MIB - HEADER_AND_TRAILER_BYTES - len(code))
+    padded = folder / f"code-{seed}"
+    padded.write_bytes(code + padding)
+    image = folder / f"{seed}.img"
+    subprocess.run(["build/boards/reference/make_image", "stm32h7", "golden", padded, image], check=True)
+    assert image.stat().st_size == MIB
+    return image
+
+
+def timed(*command):
+    start = time.monotonic()
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    took = time.monotonic() - start
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
+    return took
+
+
+def in_bootloader():
+    """dfu-util needs the board there; hilmark brings it there itself."""
+    subprocess.run(["build/virtual-lab", "ctl", "boot-pin", "1-1", "on"], check=True, capture_output=True)
+    subprocess.run(["build/virtual-lab", "ctl", "reset", "1-1"], check=True, capture_output=True)
+    subprocess.run(["build/virtual-lab", "ctl", "boot-pin", "1-1", "off"], check=True, capture_output=True)
+    subprocess.run(["dfu-util", "-w", "-p", "1-1", "-a", "0", "-U", "/dev/null", "-s", "0x08000000:64"], check=False,
+                   capture_output=True)
+
+
+def first_verdict(folder, run):
+    out = folder / f"run-{run}"
+    took = timed("build/hilmark", "run", "--lab", LAB, "--unit", "virtual-1", "--case", "LIFE-06", "--out", out)
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    at = {}
+    for event in events:
+        moment = datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+        at.setdefault(event["type"], moment)
+    return (at["case_finished"] - at["run_started"]).total_seconds(), took
+
+
+def row(name, seconds):
+    print(f"{name:44} median {statistics.median(seconds):7.3f} s   min {min(seconds):7.3f}   max {max(seconds):7.3f}")
+
+
+def main():
+    runs = int(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="hilmark-bench-") as name:
+        folder = pathlib.Path(name)
+        verdicts, whole = zip(*(first_verdict(folder, run) for run in range(runs)))
+        row("hilmark run: start to first verdict", verdicts)
+        row("hilmark run: whole command, one case", whole)
+        ours, theirs = [], []
+        for run in range(runs):
+            in_bootloader()
+            ours.append(timed("build/hilmark", "flash", "--lab", LAB, "--unit", "virtual-1", one_mebibyte_image(folder, 2 * run)))
+            in_bootloader()
+            image = one_mebibyte_image(folder, 2 * run + 1)
+            theirs.append(timed("dfu-util", "-p", "1-1", "-a", "0", "-s", "0x08000000", "-D", image)
+                          + timed("dfu-util", "-p", "1-1", "-a", "0", "-s", f"0x08000000:{MIB}", "-U", folder / f"{run}.back"))
+        row("flash 1 MiB: hilmark (verify, boot, proof)", ours)
+        row("flash 1 MiB: dfu-util -D, then -U to verify", theirs)
+        print(f"ratio hilmark / dfu-util, pair by pair: median "
+              f"{statistics.median(a / b for a, b in zip(ours, theirs)):.2f}")
+
+
+if __name__ == "__main__":
+    main()
