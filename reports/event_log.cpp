@@ -1,10 +1,11 @@
 #include "reports/event_log.h"
 
-#include <fcntl.h>
-
+#include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
 #include <cerrno>
+
+#include <boost/json/parse.hpp>
+#include <fcntl.h>
 
 #include "harness/base/bytes.h"
 
@@ -39,7 +40,8 @@ Result<Event> parse_event(std::string_view line) {
   boost::json::error_code error;
   boost::json::value value = boost::json::parse({line.data(), line.size()}, error);
   if (error) return fail(ErrorKind::usage, "no JSON ({}): {}", error.message(), printable(line.substr(0, 60)));
-  if (!value.is_object()) return fail(ErrorKind::usage, "an event is a JSON object; got {}", printable(line.substr(0, 60)));
+  if (!value.is_object())
+    return fail(ErrorKind::usage, "an event is a JSON object; got {}", printable(line.substr(0, 60)));
   Event event;
   event.members = std::move(value.get_object());
   event.type = event.text("type");
@@ -48,10 +50,10 @@ Result<Event> parse_event(std::string_view line) {
   return event;
 }
 
-Result<EventLogReader> EventLogReader::open(const std::filesystem::path& path) {
+Result<EventLogReader> EventLogReader::open(const std::filesystem::path& path, std::uint64_t max_bytes) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail(ErrorKind::usage, "cannot read {}: {}", path.string(), errno_text(errno));
-  return EventLogReader(path, std::move(fd));
+  return EventLogReader(path, std::move(fd), max_bytes);
 }
 
 Result<std::optional<Event>> EventLogReader::next() {
@@ -60,6 +62,7 @@ Result<std::optional<Event>> EventLogReader::next() {
     if (const std::size_t end = buffer_.find('\n', scanned_); end != std::string::npos) {
       const std::string_view line = std::string_view(buffer_).substr(start_, end - start_);
       start_ = scanned_ = end + 1;
+      consumed_ += line.size() + 1;
       ++line_;
       if (line.empty()) continue;
       auto event = parse_event(line);
@@ -73,10 +76,11 @@ Result<std::optional<Event>> EventLogReader::next() {
     if (buffer_.size() > max_line_bytes) {
       return fail(ErrorKind::usage, "{}:{}: a line is longer than {} bytes", path_.string(), line_ + 1, max_line_bytes);
     }
-    const ssize_t count = ::read(fd_.get(), chunk.data(), chunk.size());
+    const ssize_t count = ::read(fd_.get(), chunk.data(), std::min<std::uint64_t>(chunk.size(), left_));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail(ErrorKind::usage, "cannot read {}: {}", path_.string(), errno_text(errno));
     if (count == 0) return std::optional<Event>();
+    left_ -= static_cast<std::uint64_t>(count);
     buffer_.append(chunk.data(), static_cast<std::size_t>(count));
   }
 }

@@ -1,13 +1,15 @@
 // Reads the evidence log (events.md), one line at a time.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/json/object.hpp>
 
 #include "harness/base/error.h"
 #include "harness/base/unique_fd.h"
@@ -34,18 +36,25 @@ class EventLogReader {
  public:
   static constexpr std::size_t max_line_bytes = 4U << 20;
 
-  [[nodiscard]] static Result<EventLogReader> open(const std::filesystem::path& path);
+  /// Reads no further than `max_bytes`, so that two passes over a log that grows see the same.
+  [[nodiscard]] static Result<EventLogReader> open(const std::filesystem::path& path,
+                                                   std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max());
   /// The next event, or nullopt at the end. Errors (usage): "events.jsonl:12: …".
   [[nodiscard]] Result<std::optional<Event>> next();
+  /// The octets of all lines that next() has read.
+  [[nodiscard]] std::uint64_t consumed() const { return consumed_; }
 
  private:
-  EventLogReader(std::filesystem::path path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  EventLogReader(std::filesystem::path path, UniqueFd fd, std::uint64_t max_bytes)
+      : path_(std::move(path)), fd_(std::move(fd)), left_(max_bytes) {}
   std::filesystem::path path_;
   UniqueFd fd_;
   std::string buffer_;
   std::size_t start_ = 0;    // of the line in hand, within buffer_
   std::size_t scanned_ = 0;  // up to here there is no LF
   std::uint64_t line_ = 0;
+  std::uint64_t left_;  // octets that may still be read from the file
+  std::uint64_t consumed_ = 0;
 };
 
 }  // namespace hilmark::reports

@@ -19,9 +19,11 @@ std::string value_text(const boost::json::value& value) {
 std::string client_hello(const Event& data) {
   std::string text;
   const boost::json::value* names = data.members.if_contains("server_names");
-  if (const std::string why = data.text("malformed"); !why.empty()) text = fmt::format("malformed ({}), ", printable(why));
+  if (const std::string why = data.text("malformed"); !why.empty())
+    text = fmt::format("malformed ({}), ", printable(why));
   if (data.number("server_name_extensions") == 0) return text + "no server_name extension";
-  if (data.number("server_name_extensions") > 1) text += fmt::format("{} server_name extensions, ", data.number("server_name_extensions"));
+  if (data.number("server_name_extensions") > 1)
+    text += fmt::format("{} server_name extensions, ", data.number("server_name_extensions"));
   if (names == nullptr || !names->is_array() || names->get_array().empty()) return text + "server_name without a name";
   text += "server_name";
   for (const boost::json::value& name : names->get_array()) {
@@ -73,9 +75,11 @@ std::string evidence_line(const Event& event) {
   } else {
     what = members_text(data.members);
   }
-  std::string line = fmt::format("#{} {} {} {}", event.number("number"), event.text("time"), printable(event.text("source")),
-                                 kind == "client_hello" ? "ClientHello" : printable(kind));
-  if (const std::int64_t connection = event.number("connection"); connection != 0) line += fmt::format(", connection {}", connection);
+  std::string line =
+      fmt::format("#{} {} {} {}", event.number("number"), event.text("time"), printable(event.text("source")),
+                  kind == "client_hello" ? "ClientHello" : printable(kind));
+  if (const std::int64_t connection = event.number("connection"); connection != 0)
+    line += fmt::format(", connection {}", connection);
   if (data.text("origin") == "probe") line += " of the rig's own probe";
   if (!what.empty()) line += ": " + what;
   for (char& character : line) {

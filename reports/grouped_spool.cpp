@@ -1,10 +1,11 @@
 #include "reports/grouped_spool.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace hilmark::reports {
 namespace {
@@ -13,7 +14,9 @@ Result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(ErrorKind::rig, "cannot write a temporary file: {}; set TMPDIR to a folder with room", errno_text(errno));
+    if (count < 0)
+      return fail(ErrorKind::rig, "cannot write a temporary file: {}; set TMPDIR to a folder with room",
+                  errno_text(errno));
     bytes.remove_prefix(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
   }
@@ -49,7 +52,8 @@ Result<void> GroupedSpool::append(std::size_t group, std::string_view fragment) 
   Chain& chain = chains_[group];
   const Head head{.next = 0, .size = fragment.size()};
   const std::string_view head_bytes(reinterpret_cast<const char*>(&head), sizeof head);
-  if (auto written = write_at(fd_.get(), end_, std::string(head_bytes) + std::string(fragment)); !written) return written;
+  if (auto written = write_at(fd_.get(), end_, std::string(head_bytes) + std::string(fragment)); !written)
+    return written;
   if (chain.last != 0) {
     const std::string_view next(reinterpret_cast<const char*>(&end_), sizeof end_);
     if (auto written = write_at(fd_.get(), chain.last, next); !written) return written;

@@ -1,10 +1,10 @@
 #include "reports/junit.h"
 
-#include <fmt/ranges.h>
+#include <set>
 
 #include <boost/json/serialize.hpp>
+#include <fmt/ranges.h>
 #include <pugixml.hpp>
-#include <set>
 
 #include "harness/base/bytes.h"
 #include "reports/evidence_text.h"
@@ -39,7 +39,9 @@ void add_property(pugi::xml_node properties, const char* name, const std::string
 }
 
 /// 1234 → "1.234"
-std::string seconds(std::int64_t duration_ms) { return fmt::format("{}.{:03}", duration_ms / 1000, duration_ms % 1000); }
+std::string seconds(std::int64_t duration_ms) {
+  return fmt::format("{}.{:03}", duration_ms / 1000, duration_ms % 1000);
+}
 
 /// "2026-01-31T23:59:59": Jenkins wants neither zone nor fraction.
 std::string stamp(const std::string& time) {
@@ -59,7 +61,9 @@ std::string dotless(std::string text) {
   return text;
 }
 
-std::string classname(const UnitStory& unit, const std::string& area) { return fmt::format("hilmark.{}.{}", dotless(unit.board), area); }
+std::string classname(const UnitStory& unit, const std::string& area) {
+  return fmt::format("hilmark.{}.{}", dotless(unit.board), area);
+}
 
 bool counts_as_failure(Verdict verdict, bool strict) {
   return verdict == Verdict::fail || (verdict == Verdict::warn && strict);
@@ -93,8 +97,8 @@ struct SuiteCounts {
 
 /// What must be known of all logs before the first case can be written.
 struct Names {
-  std::set<std::string> boards_of_many;   // boards with more than one unit
-  std::set<std::string> units_of_many;    // units in more than one log
+  std::set<std::string> boards_of_many;  // boards with more than one unit
+  std::set<std::string> units_of_many;   // units in more than one log
   explicit Names(const std::vector<RunOverview>& runs) {
     std::map<std::string, std::set<std::string>> units_of_board;
     std::map<std::string, int> logs_of_unit;
@@ -118,8 +122,8 @@ struct Names {
 };
 
 std::string details(const CaseOutcome& outcome, const RunStory& run) {
-  std::string text = fmt::format("{}\n\nThe claim: {} [{}; {}]\n", outcome.message, outcome.planned->demand, outcome.planned->level,
-                                 outcome.planned->source);
+  std::string text = fmt::format("{}\n\nThe claim: {} [{}; {}]\n", outcome.message, outcome.planned->demand,
+                                 outcome.planned->level, outcome.planned->source);
   for (const std::string& line : outcome.evidence_lines) text += line + "\n";
   text += fmt::format("Again: {}\n", repeat_command(run, outcome));
   return printable(shortened(text, max_text_bytes));
@@ -172,7 +176,8 @@ std::string testcase_xml(const CaseOutcome& outcome, const RunStory& run, const 
   add_property(properties, "catalogue", run.catalogue);
   if (outcome.round > 0) add_property(properties, "round", std::to_string(outcome.round));
   if (!outcome.evidence.empty()) {
-    add_property(properties, "evidence", shortened(fmt::format("{}", fmt::join(outcome.evidence, " ")), max_message_bytes));
+    add_property(properties, "evidence",
+                 shortened(fmt::format("{}", fmt::join(outcome.evidence, " ")), max_message_bytes));
   }
   if (!outcome.blocked_by.empty()) add_property(properties, "blocked_by", outcome.blocked_by);
   add_verdict(testcase, outcome, run);
@@ -230,11 +235,11 @@ Result<void> spool_cases(const std::vector<RunOverview>& runs, GroupedSpool& spo
     RunFollower follower(RunFollower::Keep::evidence, [&](const CaseOutcome& outcome) {
       if (!spooled) return;
       const auto group = groups.find(std::pair(outcome.unit->id, outcome.planned->area));
-      // A run that goes on while it is reported has planned a unit since the first pass: the next report shows it.
-      if (group == groups.end()) return;
-      spooled = spool.append(group->second, testcase_xml(outcome, runs[log].run(), names.of(outcome, runs[log].run(), log)));
+      spooled =
+          spool.append(group->second, testcase_xml(outcome, runs[log].run(), names.of(outcome, runs[log].run(), log)));
     });
-    if (auto followed = follow_file(runs[log].path, follower); !followed) return followed;
+    if (auto followed = follow_file(runs[log].path, follower, runs[log].bytes); !followed)
+      return fail(followed.error());
     if (!spooled) return spooled;
   }
   return {};
@@ -271,7 +276,8 @@ Result<void> write_junit(const std::vector<std::filesystem::path>& events, TextO
     for (const UnitOverview& unit : run.units) {
       for (const std::string& area : unit.areas) {
         output.write(suite_head(run, unit, area, id));
-        if (auto copied = spool->each(id, [&](std::string_view fragment) { output.write(fragment); }); !copied) return copied;
+        if (auto copied = spool->each(id, [&](std::string_view fragment) { output.write(fragment); }); !copied)
+          return copied;
         output.write("  </testsuite>\n");
         ++id;
       }

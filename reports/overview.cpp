@@ -10,7 +10,8 @@ namespace {
 /// A word that a shell takes as it stands, or quoted.
 std::string quoted(const std::string& word) {
   const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char character) {
-    return std::isalnum(character) != 0 || std::string_view("-_./=:,+@%").find(static_cast<char>(character)) != std::string_view::npos;
+    return std::isalnum(character) != 0 ||
+           std::string_view("-_./=:,+@%").find(static_cast<char>(character)) != std::string_view::npos;
   });
   if (plain) return word;
   std::string text = "'";
@@ -34,18 +35,23 @@ Result<RunOverview> overview_of(const std::filesystem::path& events) {
   RunOverview overview;
   overview.path = events;
   std::map<std::string, UnitOverview> units;
+  Tally total;
   overview.follower = std::make_unique<RunFollower>(RunFollower::Keep::verdicts, [&](const CaseOutcome& outcome) {
     UnitOverview& unit = units[outcome.unit->id];
     unit.tally.add(outcome);
     unit.by_area[outcome.planned->area].add(outcome);
-    overview.tally.add(outcome);
+    total.add(outcome);
   });
-  if (auto followed = follow_file(events, *overview.follower); !followed) return fail(followed.error());
+  const auto bytes = follow_file(events, *overview.follower);
+  if (!bytes) return fail(bytes.error());
+  overview.bytes = *bytes;
+  overview.tally = total;
   for (const UnitStory* story : overview.follower->units()) {
     UnitOverview& unit = units[story->id];
     unit.story = story;
     for (const PlannedCase& planned : story->cases) {
-      if (std::find(unit.areas.begin(), unit.areas.end(), planned.area) == unit.areas.end()) unit.areas.push_back(planned.area);
+      if (std::find(unit.areas.begin(), unit.areas.end(), planned.area) == unit.areas.end())
+        unit.areas.push_back(planned.area);
     }
     overview.units.push_back(std::move(unit));
   }
@@ -65,7 +71,9 @@ std::string repeat_command(const RunStory& run, const CaseOutcome& outcome) {
   std::string text;
   if (outcome.unit->is_virtual) {
     const std::filesystem::path beside = std::filesystem::path(program).replace_filename("virtual-lab");
-    text = fmt::format("{} --lab {} -- ", quoted(program.find('/') == std::string::npos ? "virtual-lab" : beside.string()), quoted(run.lab));
+    text =
+        fmt::format("{} --lab {} -- ", quoted(program.find('/') == std::string::npos ? "virtual-lab" : beside.string()),
+                    quoted(run.lab));
   }
   text += fmt::format("{} run --lab {} --unit {} --case {}", quoted(program), quoted(run.lab), quoted(outcome.unit->id),
                       quoted(outcome.planned->id));

@@ -28,6 +28,7 @@ struct UnitOverview {
 
 struct RunOverview {
   std::filesystem::path path;
+  std::uint64_t bytes = 0;                ///< of the log, that were read: for a second pass
   std::unique_ptr<RunFollower> follower;  ///< owns the stories
   std::vector<UnitOverview> units;
   Tally tally;

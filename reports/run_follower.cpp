@@ -27,7 +27,8 @@ PlannedCase planned_case(const boost::json::object& members) {
   planned.defects = entry.texts("defects");
   planned.depends_on = entry.texts("depends_on");
   planned.line = entry.number("line");
-  if (const auto* skip = members.if_contains("skip"); skip != nullptr && skip->is_string()) planned.skip = entry.text("skip");
+  if (const auto* skip = members.if_contains("skip"); skip != nullptr && skip->is_string())
+    planned.skip = entry.text("skip");
   return planned;
 }
 
@@ -55,7 +56,8 @@ Result<void> RunFollower::follow(const Event& event) {
   const std::string unit = event.text("unit");
   if (unit.empty()) return {};
   const auto found = by_unit_.find(unit);
-  if (found == by_unit_.end()) return fail(ErrorKind::usage, "{} of a unit {} that was not planned", event.type, printable(unit));
+  if (found == by_unit_.end())
+    return fail(ErrorKind::usage, "{} of a unit {} that was not planned", event.type, printable(unit));
   Follow& follow = *found->second;
   if (event.type == "evidence") {
     if (keep_ == Keep::evidence) evidence(follow, event);
@@ -131,7 +133,8 @@ Result<std::size_t> RunFollower::place_of(const Follow& follow, const Event& eve
   const std::string id = event.text("case");
   const auto found = follow.index.find(id);
   if (found == follow.index.end()) {
-    return fail(ErrorKind::usage, "{} of case `{}`, which was not planned for {}", event.type, printable(id), follow.story.id);
+    return fail(ErrorKind::usage, "{} of case `{}`, which was not planned for {}", event.type, printable(id),
+                follow.story.id);
   }
   const std::int64_t round = event.number("round");
   if (round < 1 || round > run_.rounds) {
@@ -182,7 +185,8 @@ Result<void> RunFollower::case_finished(Follow& follow, const Event& event) {
     static constexpr std::size_t max_lines = 50;
     for (const std::uint64_t number : outcome.evidence) {
       if (outcome.evidence_lines.size() == max_lines) {
-        outcome.evidence_lines.push_back(fmt::format("… and {} more in events.jsonl", outcome.evidence.size() - max_lines));
+        outcome.evidence_lines.push_back(
+            fmt::format("… and {} more in events.jsonl", outcome.evidence.size() - max_lines));
         break;
       }
       const auto piece = std::lower_bound(follow.evidence.begin(), follow.evidence.end(), number,
@@ -216,7 +220,8 @@ void RunFollower::close(Follow& follow) {
     sink_(outcome);
   }
   for (std::size_t place = 0; place < follow.finished.size(); ++place) {
-    if (!follow.finished[place] && !follow.story.cases[place % follow.story.cases.size()].skip) tell_open(follow, place);
+    if (!follow.finished[place] && !follow.story.cases[place % follow.story.cases.size()].skip)
+      tell_open(follow, place);
   }
   follow.evidence.clear();
 }
@@ -235,8 +240,9 @@ void RunFollower::tell_open(const Follow& follow, std::size_t place) {
   if (unit.outcome.empty()) {
     outcome.message = ran ? "the run was cut off while this case ran" : "the run was cut off before this case began";
   } else if (lost) {
-    outcome.message = fmt::format("{}: {}", ran ? "the unit was lost while this case ran" : "the unit was lost before this case began",
-                                  unit.message);
+    outcome.message = fmt::format(
+        "{}: {}", ran ? "the unit was lost while this case ran" : "the unit was lost before this case began",
+        unit.message);
   } else {
     outcome.message = fmt::format("{}{}{}", ran ? "ended while this case ran" : "ended before this case began",
                                   unit.message.empty() ? "" : ": ", unit.message);
@@ -262,8 +268,8 @@ const PlannedCase* RunFollower::running_on(const std::string& unit) const {
   return &story.cases[*found->second->running % story.cases.size()];
 }
 
-Result<void> follow_file(const std::filesystem::path& path, RunFollower& follower) {
-  auto reader = EventLogReader::open(path);
+Result<std::uint64_t> follow_file(const std::filesystem::path& path, RunFollower& follower, std::uint64_t max_bytes) {
+  auto reader = EventLogReader::open(path, max_bytes);
   if (!reader) return fail(reader.error());
   for (;;) {
     auto event = reader->next();
@@ -274,7 +280,7 @@ Result<void> follow_file(const std::filesystem::path& path, RunFollower& followe
     }
   }
   follower.end();
-  return {};
+  return reader->consumed();
 }
 
 }  // namespace hilmark::reports

@@ -1,15 +1,17 @@
 // Follows a run through its events and tells each case's end, those included that never came to one.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/json/object.hpp>
 
 #include "harness/base/error.h"
 #include "reports/event_log.h"
@@ -23,8 +25,8 @@ struct RunStory {
   std::vector<std::string> command;
   std::int64_t seed = 0;
   std::int64_t rounds = 1;
-  bool strict = false;             ///< a warning counts as a failure
-  std::string outcome;             ///< empty: the log was cut off
+  bool strict = false;  ///< a warning counts as a failure
+  std::string outcome;  ///< empty: the log was cut off
   std::optional<std::int64_t> exit;
 };
 
@@ -113,7 +115,8 @@ class RunFollower {
   std::map<std::string, Follow*> by_unit_;
 };
 
-/// Follows a whole file.
-[[nodiscard]] Result<void> follow_file(const std::filesystem::path& path, RunFollower& follower);
+/// Follows a whole file, or its first `max_bytes`; returns how many octets were read.
+[[nodiscard]] Result<std::uint64_t> follow_file(const std::filesystem::path& path, RunFollower& follower,
+                                                std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max());
 
 }  // namespace hilmark::reports

@@ -1,8 +1,8 @@
 #include "reports/text_output.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
+
+#include <fcntl.h>
 
 namespace hilmark::reports {
 
