@@ -146,10 +146,10 @@ static int load_identity(SSL_CTX* context, const char* pem, const uint8_t* priva
 
 static int set_verification(struct port_tls* tls, const struct port_tls_config* config) {
   if (!config->verify_chain) {
-    SSL_CTX_set_verify(tls->context, SSL_VERIFY_NONE, NULL);
+    SSL_set_verify(tls->session, SSL_VERIFY_NONE, NULL);
     return 1;
   }
-  SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+  SSL_set_verify(tls->session, SSL_VERIFY_PEER, NULL);
   if (config->verify_name == NULL) return 1;
   SSL_set_hostflags(tls->session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   return SSL_set1_host(tls->session, config->verify_name);
