@@ -18,10 +18,26 @@ namespace hilmark {
 
 /// What a unit can do, so what cases may need of it (named as in lab and board files).
 enum class Capability {
-  reset, power, console, csr, install, flash, keeps_identity, endpoint, publish, subscribe, jitr, tls13, resume,
-  alpn443, https, mqtt5, fleet, clock,
+  reset,
+  power,
+  console,
+  csr,
+  install,
+  flash,
+  keeps_identity,
+  endpoint,
+  publish,
+  subscribe,
+  jitr,
+  tls13,
+  resume,
+  alpn443,
+  https,
+  mqtt5,
+  fleet,
+  clock,
 };
-[[nodiscard]] std::string_view name_of(Capability capability);                       ///< "keeps-identity"
+[[nodiscard]] std::string_view name_of(Capability capability);  ///< "keeps-identity"
 [[nodiscard]] std::optional<Capability> capability_from(std::string_view name);
 using Capabilities = std::set<Capability>;
 
@@ -35,17 +51,17 @@ struct Timing {
   Milliseconds reconnect_max{180'000};  ///< H1: back by itself after any fault
   Milliseconds handshake{120'000};
   Milliseconds endpoint_command{30'000};
-  Milliseconds watch{60'000};           ///< how long silence is watched where a claim says that something must not happen
+  Milliseconds watch{60'000};  ///< how long silence is watched where a claim says that something must not happen
   int keep_alive_s = 1200;
 };
 
 struct UnitInfo {
-  std::string id;        ///< as in the lab file
+  std::string id;  ///< as in the lab file
   UnitKind kind = UnitKind::usb;
-  std::string board;     ///< "virtual_stm32h7"; for a process unit the program's file name
-  std::string chip;      ///< empty for a process unit
-  std::string serial;    ///< USB serial number; empty for a process unit
-  std::string port;      ///< USB port path, "1-1"; empty for a process unit
+  std::string board;   ///< "virtual_stm32h7"; for a process unit the program's file name
+  std::string chip;    ///< empty for a process unit
+  std::string serial;  ///< USB serial number; empty for a process unit
+  std::string port;    ///< USB port path, "1-1"; empty for a process unit
   Capabilities capabilities;
   Timing timing;
   [[nodiscard]] bool is_virtual() const { return kind == UnitKind::virtual_board; }
@@ -71,11 +87,11 @@ struct IdentityBundle {
 /// A firmware image, read and checked (see drivers/dfu/firmware_image.h for the formats).
 struct FirmwareImage {
   std::string path;
-  std::string build_id;        ///< what the running firmware must report; empty for formats that carry none
-  std::string chip;            ///< empty for formats that carry none
-  std::string variant;         ///< the trailer's name: "golden" or a defect's; empty if unknown
-  std::uint32_t address = 0;   ///< where it belongs
-  Bytes content;               ///< what is written, octet for octet
+  std::string build_id;       ///< what the running firmware must report; empty for formats that carry none
+  std::string chip;           ///< empty for formats that carry none
+  std::string variant;        ///< the trailer's name: "golden" or a defect's; empty if unknown
+  std::uint32_t address = 0;  ///< where it belongs
+  Bytes content;              ///< what is written, octet for octet
 };
 
 struct FlashReport {
@@ -125,7 +141,8 @@ class Unit {
   /// come, so that a broken bench is not taken for a silent device.
   [[nodiscard]] virtual Result<void> check_present() { return {}; }
 
-  /// Whether it has shown any sign of life (console output, enumeration as application, process alive) since its last restart.
+  /// Whether it has shown any sign of life (console output, enumeration as application, process alive) since its last
+  /// restart.
   [[nodiscard]] virtual bool shows_life() = 0;
 };
 

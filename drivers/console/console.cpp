@@ -1,0 +1,185 @@
+#include "drivers/console/console.h"
+
+#include <array>
+
+#include <sys/random.h>
+
+namespace hilmark {
+namespace {
+
+constexpr std::size_t max_answers = 1000;
+constexpr Milliseconds write_limit{5000};
+constexpr Milliseconds synchronise_limit{5000};
+
+std::string new_nonce() {
+  std::array<std::uint8_t, 16> random{};
+  (void)!::getrandom(random.data(), random.size(), 0);
+  return "nonce-" + to_hex(random);
+}
+
+}  // namespace
+
+Result<void> Console::open(const ConsoleOpener& opener) {
+  close();
+  {
+    const std::lock_guard lock(mutex_);
+    assembler_ = LineAssembler(max_line_bytes);
+    answers_.clear();
+    closed_.reset();
+    nonce_.clear();
+    last_line_.clear();
+    lines_ = 0;
+    believed_ = false;
+    in_step_ = false;
+  }
+  auto port = opener({[this](ByteView data) { on_data(data); }, [this](const Error& error) { on_closed(error); }});
+  if (!port) return fail(port.error());
+  port_ = std::move(*port);
+  const std::lock_guard lock(mutex_);
+  device_ = port_->device_text();
+  return {};
+}
+
+void Console::close() { port_.reset(); }
+
+bool Console::is_open() const {
+  const std::lock_guard lock(mutex_);
+  return port_ != nullptr && !closed_;
+}
+
+std::uint64_t Console::lines_heard() const {
+  const std::lock_guard lock(mutex_);
+  return lines_;
+}
+
+void Console::on_data(ByteView data) {
+  std::vector<std::string> lines;
+  {
+    const std::lock_guard lock(mutex_);
+    lines = assembler_.feed(data);
+  }
+  for (const std::string& line : lines) on_line(line);
+}
+
+void Console::on_line(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  ++lines_;
+  last_line_ = printable(line);
+  const CommandMatch echo = nonce_.empty() ? CommandMatch{} : commands_.match("echo", line);
+  if (echo.kind == CommandMatch::Kind::answer && echo.value == nonce_) {
+    // The firmware answers in order: whatever it was asked before has been answered, or never will be.
+    nonce_.clear();
+    answers_.clear();
+    believed_ = true;
+    in_step_ = true;
+    changed_.notify_all();
+    return;
+  }
+  evidence_.add("console", believed_ ? "console_line" : "console_discarded", {{"text", last_line_}});
+  if (!believed_ || commands_.is_unsolicited(line)) return;
+  answers_.push_back(line);
+  if (answers_.size() > max_answers) answers_.pop_front();
+  changed_.notify_all();
+}
+
+void Console::on_closed(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  closed_ = error;
+  changed_.notify_all();
+}
+
+Error Console::closed_error() const {
+  if (closed_) return *closed_;
+  return {ErrorKind::rig, "the console is not open"};
+}
+
+Result<void> Console::write(const RenderedCommand& command) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (port_ == nullptr || closed_) return fail(closed_error());
+  }
+  const auto written = port_->write(as_bytes(command.line), write_limit);
+  if (!written) return fail(written.error(), "saying {}", command.shown);
+  return {};
+}
+
+Result<void> Console::synchronise(const Deadline& deadline) {
+  for (;;) {
+    const std::string nonce = new_nonce();
+    auto command = commands_.render("echo", {{"text", nonce}});
+    if (!command) return fail(command.error());
+    {
+      const std::lock_guard lock(mutex_);
+      nonce_ = nonce;
+    }
+    if (const auto written = write(*command); !written) return fail(written.error());
+    const Deadline next = deadline.sooner(nonce_interval);
+    std::unique_lock lock(mutex_);
+    while (!nonce_.empty() && !closed_ && !next.expired()) changed_.wait_for(lock, next.left());
+    if (nonce_.empty()) return {};
+    if (closed_) return fail(closed_error());
+    if (deadline.expired()) {
+      return fail(ErrorKind::timeout, "{} did not echo a nonce within {} ms; {}", device_, deadline.span().count(),
+                  lines_ == 0 ? "it said nothing at all" : fmt::format("the last that it said was '{}'", last_line_));
+    }
+  }
+}
+
+Result<std::string> Console::await_answer(const std::string& verb, const RenderedCommand& command,
+                                          const Deadline& deadline) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    while (!answers_.empty()) {
+      const std::string line = std::move(answers_.front());
+      answers_.pop_front();
+      CommandMatch match = commands_.match(verb, line);
+      if (match.kind == CommandMatch::Kind::answer) return std::move(match.value);
+      if (match.kind == CommandMatch::Kind::refusal) {
+        return fail(ErrorKind::unit, "{} refused {}: {}", device_, command.shown, printable(line));
+      }
+    }
+    if (closed_) return fail(closed_error());
+    if (deadline.expired()) {
+      in_step_ = false;
+      return fail(ErrorKind::timeout, "{} did not answer {} within {} ms; the last that it said was '{}'", device_,
+                  command.shown, deadline.span().count(), last_line_);
+    }
+    changed_.wait_for(lock, deadline.left());
+  }
+}
+
+Result<std::string> Console::say(const std::string& verb, const CommandArguments& arguments) {
+  const auto command = commands_.render(verb, arguments);
+  if (!command) return fail(command.error());
+  bool in_step = false;
+  {
+    const std::lock_guard lock(mutex_);
+    in_step = in_step_;
+    answers_.clear();  // Only what is said after the command was sent can answer it.
+  }
+  if (!in_step) {
+    const auto synchronised = synchronise(Deadline(clock_, synchronise_limit));
+    if (!synchronised) return fail(synchronised.error());
+  }
+  if (const auto written = write(*command); !written) return fail(written.error());
+  return await_answer(verb, *command, Deadline(clock_, command->timeout));
+}
+
+Result<void> Console::say_last(const std::string& verb) {
+  const auto answer = say(verb);
+  if (answer) return {};
+  const std::lock_guard lock(mutex_);
+  if (closed_) return {};
+  return fail(answer.error());
+}
+
+Result<void> Console::prove(const std::string& build_id, const Deadline& deadline) {
+  if (const auto synchronised = synchronise(deadline); !synchronised) return fail(synchronised.error());
+  const auto running = say("build_id");
+  if (!running) return fail(running.error());
+  if (*running == build_id) return {};
+  return fail(ErrorKind::unit, "{} runs build {}, but {} was flashed; its bootloader starts another image", device_,
+              printable(*running), build_id);
+}
+
+}  // namespace hilmark
