@@ -106,6 +106,8 @@ static void wait_for_more(struct app* app) {
 void app_run_once(struct app* app) {
   const uint64_t now_ms = port_clock_now_ms();
   console_pump(&app->console);
+  // What the server said by now came before the lines that come now.
+  if (app->fault == NULL) connection_step(&app->connection, now_ms);
   // All lines that are there first: settings that arrive together lead to one new connection, not to several.
   const bool more_lines = handle_lines(app, now_ms);
   if (app->departure != APP_STAYS) depart(app, now_ms);

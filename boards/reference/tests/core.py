@@ -178,6 +178,16 @@ class Board:
     def ask(self, command, seconds=DEADLINE_S):
         return self.ask_raw(command.encode(), seconds)
 
+    def ask_together(self, *commands):
+        """Several lines in one write; all must be answered OK."""
+        self.console.sendall("".join(command + "\n" for command in commands).encode())
+        for command in commands:
+            deadline = time.monotonic() + DEADLINE_S
+            while (line := self.read_line(deadline)).startswith("+"):
+                self.lines.append(line)
+            if line != "OK":
+                raise AssertionError("%s: %s" % (command, line))
+
     def do(self, command):
         """The value of an answer that must be OK."""
         answer = self.ask(command)

@@ -255,7 +255,7 @@ class Connecting(Bench):
         board.do("AT+CONNECT")
         first = server_a.wait_served()
         # Both lines at once: one new connection, not one to the new address under the old name.
-        board.console.sendall(b"AT+XCONF Port=%d\nAT+CONF Endpoint=%s\n" % (server_b.port, NAME_B.encode()))
+        board.ask_together("AT+XCONF Port=%d" % server_b.port, "AT+CONF Endpoint=" + NAME_B)
         second = server_b.wait_served()
         server_a.wait(lambda: first.ended, "the end of the old connection")
         self.assertTrue(first.said_disconnect and first.said_close_notify)
