@@ -1,0 +1,141 @@
+#include "boards/virtual/lab_file.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+namespace virtual_lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kUnit = R"(  - id: one
+    kind: virtual
+    board: board
+    virtual: {port: "1-1", serial: "V1", core: native}
+)";
+
+class LabFile : public testing::Test {
+ protected:
+  LabFile() {
+    std::string pattern = testing::TempDir() + "lab-XXXXXX";
+    folder = ::mkdtemp(pattern.data());
+    fs::create_directories(folder / "boards/chips");
+    write("boards/board.yaml", "version: 1\nchip: chip7\n");
+    write("boards/chips/chip7.yaml",
+          "version: 1\n"
+          "flasher: {protocol: dfuse, layout: \"@Flash /0x08000000/16*128Kg\"}\n"
+          "image: {formats: [hilmark], base: 0x08000000, max_bytes: 1572864}\n");
+  }
+  ~LabFile() override { fs::remove_all(folder); }
+
+  void write(const std::string& name, std::string_view text) { std::ofstream(folder / name) << text; }
+  Result<std::vector<UnitSpec>> read_units(const std::string& units) { return read("version: 1\nunits:\n" + units); }
+  Result<std::vector<UnitSpec>> read(const std::string& text) {
+    write("lab.yaml", text);
+    return read_lab_file(folder / "lab.yaml", {});
+  }
+  // The error begins with file and line, and says `expected`.
+  void expect_error(const Result<std::vector<UnitSpec>>& units, const std::string& place, const std::string& expected) {
+    ASSERT_FALSE(units) << "no error, but expected: " << expected;
+    EXPECT_EQ(units.error().rfind((folder / place).string(), 0), 0U) << units.error();
+    EXPECT_NE(units.error().find(expected), std::string::npos) << units.error();
+  }
+
+  fs::path folder;
+};
+
+TEST_F(LabFile, GivesUnitsWithTheirChipsFacts) {
+  const auto units = read_units(std::string(kUnit) + "  - {id: bench, kind: usb, board: whatever}\n");
+  ASSERT_TRUE(units) << units.error();
+  ASSERT_EQ(units->size(), 1U);
+  const UnitSpec& unit = units->front();
+  EXPECT_EQ(unit.id, "one");
+  EXPECT_EQ(unit.port, 1U);
+  EXPECT_EQ(unit.serial, "V1");
+  EXPECT_EQ(unit.chip, "chip7");
+  EXPECT_EQ(unit.layout.size, 2U << 20);
+  EXPECT_EQ(unit.image_max_bytes, 1572864U);
+}
+
+TEST_F(LabFile, FindsBoardsAboveItselfAndElsewhere) {
+  fs::create_directories(folder / "boards/virtual");
+  write("boards/virtual/lab.yaml", "version: 1\nunits:\n" + std::string(kUnit));
+  EXPECT_TRUE(read_lab_file(folder / "boards/virtual/lab.yaml", {}));
+  fs::create_directories(folder / "elsewhere");
+  fs::rename(folder / "boards", folder / "elsewhere/there");
+  expect_error(read_units(std::string(kUnit)), "lab.yaml:5", "no file board.yaml");
+  EXPECT_TRUE(read_lab_file(folder / "lab.yaml", {folder / "elsewhere/there"}));
+}
+
+TEST_F(LabFile, RefusesWhatIsNotALabFile) {
+  expect_error(read_lab_file(folder / "none.yaml", {}), "none.yaml", "cannot be read");
+  expect_error(read("units: [\n"), "lab.yaml:2", "expected YAML");
+  expect_error(read(""), "lab.yaml:1", "version: 1");
+  expect_error(read("units: []\n"), "lab.yaml:1", "\"version\" is missing");
+  expect_error(read("version: 2\nunits: []\n"), "lab.yaml:1", "expected version 1");
+  expect_error(read("version: 1\n"), "lab.yaml:1", "units:");
+  expect_error(read("version: 1\nunits: 7\n"), "lab.yaml:2", "units:");
+  expect_error(read("version: 1\nunits: []\n"), "lab.yaml:2", "at least one unit");
+  expect_error(read("version: 1\nunits: [7]\n"), "lab.yaml:2", "expected a unit");
+}
+
+TEST_F(LabFile, RefusesUnitsByLineAndReason) {
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text(kUnit);
+    text.replace(text.find(from), from.size(), to);
+    return read_units(text);
+  };
+  expect_error(with("id: one", "id: One"), "lab.yaml:3", "a-z");
+  expect_error(with("id: one", "name: one"), "lab.yaml:3", "\"id\" is missing");
+  expect_error(with("kind: virtual", "kind: usb"), "lab.yaml:3", "virtual:");
+  expect_error(with("board: board", "board: ../board"), "lab.yaml:5", "board's name");
+  expect_error(with("1-1", "2-1"), "lab.yaml:6", "expected a port");
+  expect_error(with("1-1", "1-0"), "lab.yaml:6", "expected a port");
+  expect_error(with("1-1", "1-16"), "lab.yaml:6", "expected a port");
+  expect_error(with("1-1", "1-01"), "lab.yaml:6", "expected a port");
+  expect_error(with("1-1", "1-1.2"), "lab.yaml:6", "expected a port");
+  expect_error(with("1-1", "1"), "lab.yaml:6", "expected a port");
+  expect_error(with("\"V1\"", "\"V 1\""), "lab.yaml:6", "printable");
+  expect_error(with("\"V1\"", "[1]"), "lab.yaml:6", "expected a text");
+  expect_error(with("core: native", "core: qemu"), "lab.yaml:6", "native");
+  expect_error(with("core: native", "core: native, speed: 1"), "lab.yaml:6", "unknown key \"speed\"");
+  expect_error(with("core: native", "core: native, core: native"), "lab.yaml:6", "twice");
+}
+
+TEST_F(LabFile, RefusesTwoOfAKind) {
+  const std::string one(kUnit);
+  const auto other = [&](const std::string& id, const std::string& port, const std::string& serial) {
+    return read_units(one + "  - {id: " + id + ", kind: virtual, board: board, virtual: {port: \"" + port +
+                      "\", serial: " + serial + ", core: native}}\n");
+  };
+  EXPECT_TRUE(other("two", "1-2", "V2"));
+  expect_error(other("one", "1-2", "V2"), "lab.yaml:7", "id one is taken by unit one");
+  expect_error(other("two", "1-1", "V2"), "lab.yaml:7", "port 1-1 is taken");
+  expect_error(other("two", "1-2", "V1"), "lab.yaml:7", "serial V1 is taken");
+}
+
+TEST_F(LabFile, RefusesBadBoardAndChipFilesInTheirOwnName) {
+  const std::string unit(kUnit);
+  write("boards/board.yaml", "version: 1\n");
+  expect_error(read_units(unit), "boards/board.yaml:1", "\"chip\" is missing");
+  write("boards/board.yaml", "version: 1\nchip: none\n");
+  expect_error(read_units(unit), "boards/chips/none.yaml", "cannot be read");
+  write("boards/board.yaml", "version: 1\nchip: chip7\n");
+  const auto chip = [&](const std::string& flasher, const std::string& image) {
+    write("boards/chips/chip7.yaml", "version: 1\nflasher: {" + flasher + "}\nimage: {" + image + "}\n");
+    return read_units(unit);
+  };
+  const std::string flasher = "protocol: dfuse, layout: \"@F /0x08000000/1*128Kg\"";
+  const std::string image = "base: 0x08000000, max_bytes: 1024";
+  EXPECT_TRUE(chip(flasher, image));
+  expect_error(chip("protocol: picoboot, layout: x", image), "boards/chips/chip7.yaml:2", "dfuse");
+  expect_error(chip("protocol: dfuse, layout: x", image), "boards/chips/chip7.yaml:2", "does not begin with @");
+  expect_error(chip(flasher, "base: 0, max_bytes: 1"), "boards/chips/chip7.yaml:3", "first address");
+  expect_error(chip(flasher, "base: 0x08000000, max_bytes: 131073"), "boards/chips/chip7.yaml:3", "no more than");
+  expect_error(chip(flasher, "base: 0x08000000, max_bytes: many"), "boards/chips/chip7.yaml:3", "expected a number");
+}
+
+}  // namespace
+}  // namespace virtual_lab

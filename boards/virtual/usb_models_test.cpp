@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "boards/virtual/cdc_model.h"
+#include "boards/virtual/hub_model.h"
+
+namespace virtual_lab {
+namespace {
+
+Bytes text(std::string_view characters) { return {characters.begin(), characters.end()}; }
+
+TEST(Cdc, DescriptorsMatchTheContract) {
+  const CdcModel model("V1");
+  EXPECT_EQ(model.descriptors().vendor_id(), 0x0483U);
+  EXPECT_EQ(model.descriptors().product_id(), 0x5740U);
+  const auto interfaces = model.descriptors().interfaces();
+  ASSERT_EQ(interfaces.size(), 3U);
+  EXPECT_EQ(interfaces[0].endpoints, std::vector<std::uint8_t>{0x82});
+  EXPECT_EQ(interfaces[1].endpoints, (std::vector<std::uint8_t>{0x01, 0x81}));
+  EXPECT_EQ(interfaces[2].class_code, 0xfe);
+  EXPECT_EQ(interfaces[2].protocol, 0x01);
+  const Bytes& configuration = model.descriptors().configuration;
+  EXPECT_EQ(configuration[2] | configuration[3] << 8, static_cast<int>(configuration.size()));
+}
+
+TEST(Cdc, InputWaitsForTheFirmwareAndThenIsRefused) {
+  CdcModel model("V1");
+  const Bytes input(CdcModel::kInputBytes + 100, 'x');
+  EXPECT_EQ(model.bulk_out(CdcModel::kDataOut, input).bytes, CdcModel::kInputBytes);
+  EXPECT_EQ(model.take_events().at(0).kind, DeviceEvent::Kind::kConsoleInput);
+  EXPECT_EQ(model.bulk_out(CdcModel::kDataOut, input).handshake, Handshake::kNak);
+  model.consume_input(10);
+  EXPECT_EQ(model.bulk_out(CdcModel::kDataOut, input).bytes, 10U);
+  model.consume_input(1000000);
+  EXPECT_TRUE(model.pending_input().empty());
+}
+
+TEST(Cdc, OutputThatNobodyReadsLosesItsOldest) {
+  CdcModel model("V1");
+  Bytes into(5);
+  EXPECT_EQ(model.bulk_in(CdcModel::kDataIn, into).handshake, Handshake::kNak);
+  model.write_output(text("old"));
+  model.write_output(Bytes(CdcModel::kOutputBytes - 3, '-'));
+  EXPECT_EQ(model.dropped_output_bytes(), 0U);
+  model.write_output(text("new"));
+  EXPECT_EQ(model.dropped_output_bytes(), 3U);
+  EXPECT_EQ(model.bulk_in(CdcModel::kDataIn, into).bytes, 5U);
+  EXPECT_EQ(into, text("-----"));
+}
+
+TEST(Cdc, KeepsTheLineCoding) {
+  CdcModel model("V1");
+  Bytes coding{1, 2, 3, 4, 5, 6, 7};
+  EXPECT_EQ(model.control({0x21, 0x20, 0, 0, 7}, coding), 7U);
+  Bytes again(7);
+  EXPECT_EQ(model.control({0xa1, 0x21, 0, 0, 7}, again), 7U);
+  EXPECT_EQ(again, coding);
+  Bytes wrong(6);
+  EXPECT_FALSE(model.control({0x21, 0x20, 0, 0, 6}, wrong));
+  Bytes none;
+  EXPECT_TRUE(model.control({0x21, 0x22, 3, 0, 0}, none));
+}
+
+TEST(Cdc, DetachLeadsToTheBootloaderOnce) {
+  CdcModel model("V1");
+  Bytes none;
+  EXPECT_TRUE(model.control({0x21, 0, 1000, 2, 0}, none));
+  EXPECT_TRUE(model.control({0x21, 0, 1000, 2, 0}, none));
+  const auto events = model.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::kEnterBootloader);
+  Bytes state(1);
+  EXPECT_TRUE(model.control({0xa1, 5, 0, 2, 1}, state));
+  EXPECT_EQ(state[0], 1);  // appDETACH
+}
+
+TEST(Cdc, StallsWhatItDoesNotHave) {
+  CdcModel model("V1");
+  Bytes data(8);
+  EXPECT_EQ(model.bulk_out(0x05, data).handshake, Handshake::kStall);
+  EXPECT_EQ(model.bulk_in(0x85, data).handshake, Handshake::kStall);
+  EXPECT_FALSE(model.control({0x80, 6, 0x0f00, 0, 8}, data));  // BOS
+  EXPECT_FALSE(model.control({0x80, 6, 0x0309, 0, 8}, data));  // string 9
+  EXPECT_FALSE(model.control({0x21, 1, 0, 2, 8}, data));       // DNLOAD at run time
+  EXPECT_FALSE(model.control({0xc0, 1, 0, 0, 8}, data));       // vendor request
+  EXPECT_FALSE(model.control({0x80, 6, 0x0100, 0, 18}, data)) << "less room than setup.length says";
+}
+
+TEST(Hub, SwitchesPowerPerPort) {
+  HubModel hub(4);
+  Bytes descriptor(64);
+  ASSERT_EQ(hub.control({0xa0, 6, 0x2900, 0, 64}, descriptor), 11U);
+  EXPECT_EQ(descriptor[2], 4);
+  EXPECT_EQ(descriptor[3] & 3, 1) << "individual port power switching";
+  Bytes none;
+  EXPECT_TRUE(hub.control({0x23, 1, 8, 2, 0}, none));
+  const auto events = hub.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::kPortPower);
+  EXPECT_EQ(events[0].port, 2U);
+  EXPECT_FALSE(events[0].on);
+}
+
+TEST(Hub, ReportsConnectionAndItsChange) {
+  HubModel hub(4);
+  hub.show_connected(2, true);
+  Bytes status(4);
+  ASSERT_EQ(hub.control({0xa3, 0, 0, 2, 4}, status), 4U);
+  EXPECT_EQ(status, (Bytes{0x03, 0x01, 0x01, 0x00}));
+  Bytes none;
+  EXPECT_TRUE(hub.control({0x23, 1, 16, 2, 0}, none));
+  hub.show_power(2, false);
+  ASSERT_EQ(hub.control({0xa3, 0, 0, 2, 4}, status), 4U);
+  EXPECT_EQ(status, (Bytes{0, 0, 0, 0}));
+}
+
+TEST(Hub, RefusesPortsThatItDoesNotHave) {
+  HubModel hub(4);
+  Bytes none;
+  EXPECT_FALSE(hub.control({0x23, 3, 8, 0, 0}, none));
+  EXPECT_FALSE(hub.control({0x23, 3, 8, 5, 0}, none));
+  hub.show_connected(200, true);
+  hub.show_power(0, true);
+  EXPECT_TRUE(hub.take_events().empty());
+}
+
+}  // namespace
+}  // namespace virtual_lab
