@@ -1,0 +1,146 @@
+#include "harness/inventory/board_file.h"
+
+#include <algorithm>
+#include <limits>
+#include <regex>
+#include <set>
+
+#include <fmt/ranges.h>
+
+#include "drivers/unit/unit.h"
+#include "harness/base/bytes.h"
+#include "harness/inventory/near_miss.h"
+#include "harness/inventory/yaml_document.h"
+
+namespace hilmark {
+namespace {
+
+constexpr std::int64_t max_time_ms = 3'600'000;
+
+std::vector<std::string> capability_names() {
+  std::vector<std::string> names;
+  // The last of the enumeration: names beyond it are not asked for.
+  for (int value = 0; value <= static_cast<int>(Capability::clock); ++value)
+    names.emplace_back(name_of(static_cast<Capability>(value)));
+  return names;
+}
+
+/// The text of a key that must be there and be one of `names`.
+std::string one_of(YamlMapping& mapping, const std::string& key, const std::vector<std::string>& names) {
+  mapping.require(key);
+  std::string value = mapping.text(key);
+  if (!value.empty() && std::find(names.begin(), names.end(), value) == names.end()) {
+    mapping.fault(key,
+                  fmt::format("expected one of {} for `{}`; got `{}`", fmt::join(names, ", "), key, printable(value)));
+  }
+  return value;
+}
+
+std::string usb_id(YamlMapping& states, const std::string& key) {
+  states.require(key);
+  std::string value = states.text(key);
+  static const std::regex shape("[0-9a-f]{4}:[0-9a-f]{4}");
+  if (!value.empty() && !std::regex_match(value, shape)) {
+    states.fault(key, fmt::format("expected USB ids such as \"0483:df11\" for `{}`; got `{}`", key, printable(value)));
+  }
+  return value;
+}
+
+std::string file_name(YamlMapping& mapping, const std::string& key) {
+  mapping.require(key);
+  std::string value = mapping.text(key);
+  static const std::regex shape("[A-Za-z0-9_-]{1,64}");
+  if (!value.empty() && !std::regex_match(value, shape)) {
+    mapping.fault(key,
+                  fmt::format("expected a name of letters, digits, _ and - for `{}`; got `{}`", key, printable(value)));
+  }
+  return value;
+}
+
+}  // namespace
+
+TimingFacts read_timing(YamlMapping& parent) {
+  TimingFacts timing;
+  const auto mapping = parent.mapping("timing");
+  if (!mapping) return timing;
+  timing.boot_ms = mapping->integer("boot_ms", 1, max_time_ms);
+  timing.connect_ms = mapping->integer("connect_ms", 1, max_time_ms);
+  timing.reconnect_max_ms = mapping->integer("reconnect_max_ms", 1, max_time_ms);
+  timing.handshake_ms = mapping->integer("handshake_ms", 1, max_time_ms);
+  timing.endpoint_command_ms = mapping->integer("endpoint_command_ms", 1, max_time_ms);
+  timing.watch_ms = mapping->integer("watch_ms", 1, max_time_ms);
+  timing.keep_alive_s = mapping->integer("keep_alive_s", 0, std::numeric_limits<std::uint16_t>::max());
+  return timing;
+}
+
+std::vector<std::string> read_capabilities(YamlMapping& parent) {
+  std::vector<std::string> names = parent.texts("capabilities");
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (!capability_from(name)) {
+      parent.fault("capabilities", fmt::format("expected capabilities; got `{}`{}", printable(name),
+                                               suggestion(name, capability_names())));
+    }
+    if (!seen.insert(name).second)
+      parent.fault("capabilities", fmt::format("expected each capability once; got `{}` again", printable(name)));
+  }
+  return names;
+}
+
+Result<BoardFacts> read_board_file(const std::filesystem::path& path) {
+  BoardFacts board;
+  const auto read = read_yaml(path, [&](YamlMapping& root) {
+    root.check_version();
+    board.chip = file_name(root, "chip");
+    root.require("states");
+    if (const auto states = root.mapping("states")) {
+      board.states.bootloader = usb_id(*states, "bootloader");
+      board.states.application = usb_id(*states, "application");
+    }
+    root.require("console");
+    if (const auto console = root.mapping("console")) {
+      board.console.transport = one_of(*console, "transport", {"cdc-acm"});
+      board.console.commands = file_name(*console, "commands");
+    }
+    root.require("capabilities");
+    board.capabilities = read_capabilities(root);
+    board.timing = read_timing(root);
+    board.settings = root.text_map("settings");
+    (void)root.text_map("sources");
+  });
+  if (!read) return fail(read.error());
+  return board;
+}
+
+Result<ChipFacts> read_chip_file(const std::filesystem::path& path) {
+  static constexpr std::int64_t max_u32 = std::numeric_limits<std::uint32_t>::max();
+  ChipFacts chip;
+  const auto read = read_yaml(path, [&](YamlMapping& root) {
+    root.check_version();
+    root.require("flasher");
+    if (const auto flasher = root.mapping("flasher")) {
+      chip.flasher.protocol = one_of(*flasher, "protocol", {"dfuse"});
+      flasher->require("layout");
+      chip.flasher.layout = flasher->text("layout");
+    }
+    root.require("image");
+    if (const auto image = root.mapping("image")) {
+      image->require("formats");
+      chip.image.formats = image->texts("formats");
+      for (const std::string& format : chip.image.formats) {
+        if (format != "hilmark" && format != "bin") {
+          image->fault("formats", fmt::format("expected hilmark or bin in `formats`; got `{}`", printable(format)));
+        }
+      }
+      image->require("base");
+      chip.image.base = static_cast<std::uint32_t>(image->integer("base", 0, max_u32).value_or(0));
+      image->require("max_bytes");
+      chip.image.max_bytes = static_cast<std::uint32_t>(image->integer("max_bytes", 1, max_u32).value_or(0));
+    }
+    (void)root.text_map("sources");
+  });
+  if (!read) return fail(read.error());
+  return chip;
+}
+
+}  // namespace hilmark

@@ -1,0 +1,95 @@
+// What lab, board and chip files say, as they say it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/describe/class.hpp>
+
+namespace hilmark {
+
+struct FlasherFacts {
+  std::string protocol;  ///< "dfuse"
+  std::string layout;    ///< DfuSe memory layout, as the bootloader tells it
+};
+BOOST_DESCRIBE_STRUCT(FlasherFacts, (), (protocol, layout))
+
+struct ImageFacts {
+  std::vector<std::string> formats;
+  std::uint32_t base = 0;
+  std::uint32_t max_bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(ImageFacts, (), (formats, base, max_bytes))
+
+/// USB ids, "0483:df11".
+struct StateFacts {
+  std::string bootloader;
+  std::string application;
+};
+BOOST_DESCRIBE_STRUCT(StateFacts, (), (bootloader, application))
+
+struct ConsoleFacts {
+  std::string transport;  ///< "cdc-acm"
+  std::string commands;   ///< the name of a file in boards/commands
+};
+BOOST_DESCRIBE_STRUCT(ConsoleFacts, (), (transport, commands))
+
+/// What is not declared has the catalogue's limit.
+struct TimingFacts {
+  std::optional<std::int64_t> boot_ms, connect_ms, reconnect_max_ms, handshake_ms, endpoint_command_ms, watch_ms,
+      keep_alive_s;
+};
+BOOST_DESCRIBE_STRUCT(TimingFacts, (),
+                      (boot_ms, connect_ms, reconnect_max_ms, handshake_ms, endpoint_command_ms, watch_ms,
+                       keep_alive_s))
+
+/// A hub's port, or commands for a shell.
+struct PowerFacts {
+  std::string hub;
+  std::int64_t port = 0;
+  std::string on, off, cycle;
+  std::string boot_pin;  ///< with `{state}`: on or off
+  [[nodiscard]] bool can_cut() const { return !hub.empty() || !off.empty() || !cycle.empty(); }
+};
+BOOST_DESCRIBE_STRUCT(PowerFacts, (), (hub, port, on, off, cycle, boot_pin))
+
+struct ChipFacts {
+  FlasherFacts flasher;
+  ImageFacts image;
+};
+BOOST_DESCRIBE_STRUCT(ChipFacts, (), (flasher, image))
+
+struct BoardFacts {
+  std::string chip;
+  StateFacts states;
+  ConsoleFacts console;
+  std::vector<std::string> capabilities;
+  TimingFacts timing;
+  std::map<std::string, std::string> settings;
+};
+
+/// One unit of a lab file.
+struct LabUnit {
+  std::string id;
+  std::string kind;  ///< "usb", "virtual", "process"
+  std::string board;
+  std::string port, serial;
+  PowerFacts power;
+  std::vector<std::string> rig_addresses;  ///< IPv4, one a region at most
+  std::string firmware;
+  std::vector<std::string> command;
+  std::optional<std::vector<std::string>> capabilities;  ///< instead of the board's
+  TimingFacts timing;                                    ///< over the board's
+  int line = 0;
+};
+
+struct LabFacts {
+  std::vector<std::string> accounts;
+  std::vector<std::string> regions;
+  std::vector<LabUnit> units;
+};
+
+}  // namespace hilmark

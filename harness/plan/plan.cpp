@@ -1,0 +1,104 @@
+#include "harness/plan/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/ranges.h>
+#include <fnmatch.h>
+
+#include "harness/base/bytes.h"
+#include "harness/inventory/near_miss.h"
+
+namespace hilmark {
+namespace {
+
+Result<std::vector<const BenchUnit*>> chosen_units(const Bench& bench, const std::vector<std::string>& ids) {
+  std::vector<const BenchUnit*> units;
+  std::vector<std::string> known;
+  for (const BenchUnit& unit : bench.units) {
+    known.push_back(unit.id);
+    if (ids.empty() || std::find(ids.begin(), ids.end(), unit.id) != ids.end()) units.push_back(&unit);
+  }
+  for (const std::string& id : ids) {
+    if (std::find(known.begin(), known.end(), id) == known.end()) {
+      return fail(ErrorKind::usage, "no unit `{}` in {}{}", printable(id), bench.lab.string(), suggestion(id, known));
+    }
+  }
+  return units;
+}
+
+/// Every pattern must choose something by itself: a word that chooses nothing is a slip.
+Result<void> check_patterns(const std::vector<suites::Case>& catalogue, const std::vector<std::string>& patterns) {
+  std::vector<std::string> ids;
+  for (const suites::Case& test_case : catalogue) ids.push_back(test_case.id);
+  for (const std::string& pattern : patterns) {
+    const bool any = std::any_of(ids.begin(), ids.end(),
+                                 [&](const std::string& id) { return ::fnmatch(pattern.c_str(), id.c_str(), 0) == 0; });
+    if (!any)
+      return fail(ErrorKind::usage, "no case `{}` in the catalogue{}", printable(pattern), suggestion(pattern, ids));
+  }
+  return {};
+}
+
+Result<void> check_areas(const std::vector<suites::Case>& catalogue, const std::vector<std::string>& areas) {
+  std::vector<std::string> known;
+  for (const suites::Case& test_case : catalogue) {
+    if (std::find(known.begin(), known.end(), test_case.area) == known.end()) known.push_back(test_case.area);
+  }
+  for (const std::string& area : areas) {
+    if (std::find(known.begin(), known.end(), area) == known.end()) {
+      return fail(ErrorKind::usage, "no area `{}` in the catalogue{}", printable(area), suggestion(area, known));
+    }
+  }
+  return {};
+}
+
+bool is_selected(const suites::Case& test_case, const Selection& selection) {
+  const auto& [units, areas, cases] = selection;
+  const bool in_area = areas.empty() || std::find(areas.begin(), areas.end(), test_case.area) != areas.end();
+  const bool in_cases = cases.empty() || std::any_of(cases.begin(), cases.end(), [&](const std::string& pattern) {
+                          return ::fnmatch(pattern.c_str(), test_case.id.c_str(), 0) == 0;
+                        });
+  return in_area && in_cases;
+}
+
+}  // namespace
+
+std::vector<std::string> UnitPlan::running() const {
+  std::vector<std::string> ids;
+  for (const PlannedCase& planned : cases) {
+    if (!planned.skip) ids.push_back(planned.test_case->id);
+  }
+  return ids;
+}
+
+std::optional<std::string> reason_to_skip(const suites::Case& test_case, const BenchUnit& unit) {
+  std::vector<std::string_view> missing;
+  for (const Capability need : test_case.needs) {
+    if (!unit.can(need)) missing.push_back(name_of(need));
+  }
+  if (missing.empty()) return std::nullopt;
+  return fmt::format("needs {}; the unit offers {}", fmt::join(missing, ", "),
+                     unit.capabilities.empty() ? "nothing" : fmt::format("{}", fmt::join(unit.capabilities, ", ")));
+}
+
+Result<Plan> make_plan(const Bench& bench, const std::vector<suites::Case>& catalogue, const Selection& selection) {
+  const auto units = chosen_units(bench, selection.units);
+  if (!units) return fail(units.error());
+  if (auto known = check_areas(catalogue, selection.areas); !known) return fail(known.error());
+  if (auto known = check_patterns(catalogue, selection.cases); !known) return fail(known.error());
+  Plan plan;
+  for (const BenchUnit* unit : *units) {
+    UnitPlan& unit_plan = plan.emplace_back(UnitPlan{.unit = unit, .cases = {}});
+    for (const suites::Case& test_case : catalogue) {
+      if (is_selected(test_case, selection)) unit_plan.cases.push_back({&test_case, reason_to_skip(test_case, *unit)});
+    }
+    if (unit_plan.cases.empty()) {
+      return fail(ErrorKind::usage, "nothing is selected: no case is of area {} and matches {}",
+                  fmt::join(selection.areas, " or "), fmt::join(selection.cases, " or "));
+    }
+  }
+  return plan;
+}
+
+}  // namespace hilmark
