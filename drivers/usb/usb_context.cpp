@@ -227,6 +227,18 @@ bool UsbContext::wait(const std::function<bool()>& holds, const Deadline& deadli
   }
 }
 
+Result<std::string> find_port(const UsbContext& context, const std::string& serial) {
+  const std::vector<UsbPlugged> all = context.plugged_with_serials();
+  std::vector<UsbPlugged> found;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(found),
+               [&](const UsbPlugged& device) { return device.serial == serial; });
+  if (found.empty())
+    return fail(ErrorKind::usage, "no device has the serial number {}; plugged: {}", serial, list_text(all));
+  if (found.size() == 1) return found[0].port;
+  return fail(ErrorKind::usage, "several devices have the serial number {}: {}; name the port instead", serial,
+              list_text(found));
+}
+
 Result<UsbPlugged> UsbPortWatcher::wait_arrival(const std::vector<UsbId>& ids, std::uint64_t after,
                                                 const Deadline& deadline) const {
   std::optional<UsbPlugged> there;

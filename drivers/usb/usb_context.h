@@ -59,6 +59,9 @@ class UsbContext::Subscription {
   virtual ~Subscription() = default;
 };
 
+/// The port of the one device with that serial number. Errors (usage): none has it, or several have.
+[[nodiscard]] Result<std::string> find_port(const UsbContext& context, const std::string& serial);
+
 /// Waits for devices to come to, and go from, one port.
 class UsbPortWatcher {
  public:

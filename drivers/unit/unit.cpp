@@ -1,0 +1,57 @@
+#include "drivers/unit/unit.h"
+
+#include <array>
+
+namespace hilmark {
+namespace {
+
+constexpr std::array<std::pair<Capability, std::string_view>, 18> capability_names{{
+    {Capability::reset, "reset"},
+    {Capability::power, "power"},
+    {Capability::console, "console"},
+    {Capability::csr, "csr"},
+    {Capability::install, "install"},
+    {Capability::flash, "flash"},
+    {Capability::keeps_identity, "keeps-identity"},
+    {Capability::endpoint, "endpoint"},
+    {Capability::publish, "publish"},
+    {Capability::subscribe, "subscribe"},
+    {Capability::jitr, "jitr"},
+    {Capability::tls13, "tls13"},
+    {Capability::resume, "resume"},
+    {Capability::alpn443, "alpn443"},
+    {Capability::https, "https"},
+    {Capability::mqtt5, "mqtt5"},
+    {Capability::fleet, "fleet"},
+    {Capability::clock, "clock"},
+}};
+
+}  // namespace
+
+std::string_view name_of(Capability capability) {
+  for (const auto& [value, name] : capability_names) {
+    if (value == capability) return name;
+  }
+  return "unknown";
+}
+
+std::optional<Capability> capability_from(std::string_view name) {
+  for (const auto& [value, known] : capability_names) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(UnitKind kind) {
+  switch (kind) {
+    case UnitKind::usb:
+      return "usb";
+    case UnitKind::virtual_board:
+      return "virtual";
+    case UnitKind::process:
+      return "process";
+  }
+  return "unknown";
+}
+
+}  // namespace hilmark

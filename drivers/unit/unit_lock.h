@@ -1,0 +1,32 @@
+// One rig at a time for one unit: a lock among processes that ends with its holder, however that ends.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "harness/base/error.h"
+#include "harness/base/unique_fd.h"
+
+namespace hilmark {
+
+/// Where all users of one machine keep their locks.
+inline constexpr const char* default_lock_folder = "/run/lock/hilmark";
+
+class UnitLock {
+ public:
+  enum class IfHeld { refuse, wait };
+  /// `name` as lock_name says. Errors: usage (held by another, who is named with pid and command; no such folder can be
+  /// made), interrupted (a signal came while waiting).
+  [[nodiscard]] static Result<UnitLock> acquire(const std::string& name, IfHeld if_held = IfHeld::refuse,
+                                                const std::filesystem::path& folder = default_lock_folder);
+
+ private:
+  explicit UnitLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+/// The name of a unit's lock: its port path, or for a process unit its id. Ports of a virtual lab are told from the
+/// machine's own by the lab's root ($UMOCKDEV_DIR).
+[[nodiscard]] std::string lock_name(const std::string& port, const std::string& unit_id);
+
+}  // namespace hilmark

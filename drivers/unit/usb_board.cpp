@@ -1,0 +1,210 @@
+#include "drivers/unit/usb_board.h"
+
+#include "drivers/console/cdc_acm_port.h"
+
+namespace hilmark {
+namespace {
+
+constexpr Milliseconds enumeration_limit{
+    5000};                                  // from leaving one program to the arrival of the other, besides booting
+constexpr Milliseconds answer_limit{1500};  // for a console that may be hung
+constexpr Milliseconds departure_limit{3000};
+constexpr Milliseconds leave_limit{10'000};
+constexpr Milliseconds command_limit{20'000};
+
+}  // namespace
+
+UsbBoard::UsbBoard(const UsbUnitConfig& config, DfuSeLayout layout, CommandSet commands, UsbContext& usb,
+                   const Clock& clock, EvidenceLog& evidence)
+    : config_(config),
+      layout_(std::move(layout)),
+      usb_(usb),
+      clock_(clock),
+      evidence_(evidence),
+      watcher_(usb, config.info.port),
+      power_(make_power_switch(config.power, usb)),
+      console_(std::move(commands), clock, evidence) {}
+
+Deadline UsbBoard::boot_deadline() const { return {clock_, config_.info.timing.boot + enumeration_limit}; }
+
+tl::unexpected<Error> UsbBoard::nothing_there() const {
+  return fail(ErrorKind::rig,
+              "nothing that the board file knows is at port {}, where {} or {} should be; plugged: {}; check cable and "
+              "power, or correct the port in the lab file",
+              config_.info.port, to_text(config_.application), to_text(config_.bootloader), list_text(usb_.plugged()));
+}
+
+Result<void> UsbBoard::act(PowerAction action) { return power_->act(action, Deadline(clock_, command_limit)); }
+
+bool UsbBoard::console_answers() { return open_console() && console_.synchronise(Deadline(clock_, answer_limit)); }
+
+Result<UsbPlugged> UsbBoard::enter_bootloader() {
+  const auto there = watcher_.now();
+  if (is(there, config_.bootloader)) {
+    console_.close();
+    return *there;
+  }
+  if (is(there, config_.application)) {
+    auto came = ask_for_bootloader(*there);
+    console_.close();
+    if (came) return came;
+  }
+  return force_bootloader();
+}
+
+Result<UsbPlugged> UsbBoard::ask_for_bootloader(const UsbPlugged& application) {
+  last_restart_ = application.arrival;
+  if (console_.commands().has("bootloader") && console_answers() && console_.say_last("bootloader")) {
+    console_.close();
+    auto came = watcher_.wait_arrival({config_.bootloader}, application.arrival, Deadline(clock_, enumeration_limit));
+    if (came) return came;
+  }
+  console_.close();
+  const auto detached = dfu_detach(usb_, application);
+  if (!detached) return fail(detached.error());
+  if (!*detached) return fail(ErrorKind::unit, "{} has no way into its bootloader", application.text());
+  return watcher_.wait_arrival({config_.bootloader}, application.arrival, Deadline(clock_, enumeration_limit));
+}
+
+Result<UsbPlugged> UsbBoard::force_bootloader() {
+  const auto there = watcher_.now();
+  const bool cuts = power_->can(PowerAction::cycle) || (power_->can(PowerAction::off) && power_->can(PowerAction::on));
+  if (!power_->can(PowerAction::boot_pin_on) || !cuts) {
+    if (!there) return nothing_there();
+    return fail(ErrorKind::unit,
+                "{} cannot be brought into its bootloader by console or DFU DETACH, and the lab file names no boot pin "
+                "with power; hold BOOT0 and reset it, then run again",
+                there->text());
+  }
+  if (const auto set = act(PowerAction::boot_pin_on); !set) return fail(set.error());
+  const auto cut = cut_power();
+  auto came = cut ? watcher_.wait_arrival({config_.bootloader}, last_restart_, boot_deadline())
+                  : Result<UsbPlugged>(fail(cut.error()));
+  // Released whatever came of it: no later boot shall end in the bootloader because of us.
+  const auto released = act(PowerAction::boot_pin_off);
+  if (!came) return came;
+  if (!released) return fail(released.error());
+  return came;
+}
+
+Result<void> UsbBoard::cut_power() {
+  const auto there = watcher_.now();
+  console_.close();
+  if (there) last_restart_ = there->arrival;
+  evidence_.add("rig", "power_cut", {});
+  if (!power_->can(PowerAction::off) || !power_->can(PowerAction::on)) return act(PowerAction::cycle);
+  if (const auto off = act(PowerAction::off); !off) return fail(off.error());
+  if (there && !watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit))) {
+    (void)act(PowerAction::on);
+    return fail(
+        ErrorKind::rig,
+        "{} is still there with its power off; the hub does not really switch that port, or the board is fed from "
+        "elsewhere",
+        there->text());
+  }
+  // Nothing may come back while its power is off; the time is for its capacitors.
+  const bool back = usb_.wait([&] { return watcher_.now().has_value(); }, Deadline(clock_, config_.power_off));
+  const auto on = act(PowerAction::on);
+  if (!on) return fail(on.error());
+  if (back)
+    return fail(ErrorKind::rig, "port {} came back while its power was off; the hub does not really switch it",
+                config_.info.port);
+  return {};
+}
+
+Result<UsbBoard::Flash> UsbBoard::open_flash() {
+  const auto bootloader = enter_bootloader();
+  if (!bootloader) return fail(bootloader.error());
+  auto port = DfuUsbPort::open(usb_, *bootloader, config_.flash_base);
+  if (!port) return fail(port.error());
+  auto flasher = DfuSeFlasher::make(**port, (*port)->memory(), layout_, clock_);
+  if (!flasher) return fail(flasher.error());
+  return Flash{std::move(*port), std::move(*flasher)};
+}
+
+Result<void> UsbBoard::start_application() {
+  std::uint64_t arrival = 0;
+  {
+    auto flash = open_flash();
+    if (!flash) return fail(flash.error());
+    const auto there = watcher_.now();
+    if (!there) return nothing_there();
+    arrival = there->arrival;
+    last_restart_ = arrival;
+    const auto left = flash->flasher.leave(config_.flash_base, Deadline(clock_, leave_limit));
+    if (!left) return fail(left.error());
+  }
+  return await_application(arrival);
+}
+
+Result<void> UsbBoard::await_application(std::uint64_t arrival) {
+  const auto came = watcher_.wait_arrival({config_.application, config_.bootloader}, arrival, boot_deadline());
+  if (!came) return fail(came.error(), "it did not come back");
+  if (came->id == config_.bootloader) {
+    return fail(ErrorKind::unit, "{}: its bootloader came back: it does not start what its flash holds; flash it anew",
+                came->text());
+  }
+  if (const auto opened = open_console(); !opened) return fail(opened.error());
+  return console_.synchronise(Deadline(clock_, config_.info.timing.boot + answer_limit));
+}
+
+Result<void> UsbBoard::open_console() {
+  if (console_.is_open()) return {};
+  const auto there = watcher_.now();
+  if (!is(there, config_.application)) {
+    if (!is(there, config_.bootloader)) return nothing_there();
+    return fail(ErrorKind::unit, "{} is in its bootloader, and has no console there", there->text());
+  }
+  return console_.open([&](ConsolePort::Callbacks callbacks) -> Result<std::unique_ptr<ConsolePort>> {
+    auto port = CdcAcmPort::open(usb_, *there, std::move(callbacks));
+    if (!port) return port;
+    const std::string& serial = static_cast<const CdcAcmPort&>(**port).plugged().serial;
+    if (!config_.info.serial.empty() && serial != config_.info.serial) {
+      return fail(ErrorKind::usage,
+                  "{} is another unit: the lab file says serial {}; correct the port or the serial number",
+                  (*port)->device_text(), config_.info.serial);
+    }
+    return port;
+  });
+}
+
+Result<void> UsbBoard::ready() {
+  if (console_.is_open()) return {};
+  if (const auto opened = open_console(); !opened) return opened;
+  return console_.synchronise(Deadline(clock_, config_.info.timing.boot + answer_limit));
+}
+
+Result<void> UsbBoard::reset() {
+  const auto there = watcher_.now();
+  if (!there) return nothing_there();
+  if (is(there, config_.application) && console_.commands().has("reset") && console_answers()) {
+    evidence_.add("rig", "reset", {{"by", "console"}});
+    last_restart_ = there->arrival;
+    const auto said = console_.say_last("reset");
+    console_.close();
+    if (said && watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit)))
+      return await_application(there->arrival);
+    evidence_.add("rig", "reset_ignored", {});
+  }
+  if (!power_->can(PowerAction::on) && !power_->can(PowerAction::cycle)) {
+    return fail(ErrorKind::timeout,
+                "{} does not reset by its console, and the lab file names no power switch; press its reset button",
+                there->text());
+  }
+  return power_cycle();
+}
+
+Result<void> UsbBoard::power_cycle() {
+  const auto there = watcher_.now();
+  if (!there && !power_->can(PowerAction::on) && !power_->can(PowerAction::cycle)) return nothing_there();
+  const std::uint64_t arrival = there ? there->arrival : 0;
+  if (const auto cut = cut_power(); !cut) return cut;
+  return await_application(arrival);
+}
+
+bool UsbBoard::shows_life() const {
+  const auto there = watcher_.now();
+  return (is(there, config_.application) && there->arrival > last_restart_) || console_.lines_heard() > 0;
+}
+
+}  // namespace hilmark

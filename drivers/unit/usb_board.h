@@ -1,0 +1,86 @@
+// A board at a USB port: which of its two programs runs (bootloader, application), and how to get from one to the
+// other.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "drivers/console/console.h"
+#include "drivers/dfu/dfu_usb_port.h"
+#include "drivers/power/power_switch.h"
+#include "drivers/unit/unit.h"
+#include "drivers/usb/usb_context.h"
+
+namespace hilmark {
+
+/// All that the lab, board and chip files say of a USB unit, real or virtual.
+struct UsbUnitConfig {
+  UnitInfo info;     ///< with its port; a serial number, if there is one, is held against the application's
+  UsbId bootloader;  ///< board file: states
+  UsbId application;
+  std::string flash_layout;                                   ///< chip file: flasher.layout
+  std::uint32_t flash_base = 0;                               ///< chip file: image.base; where the application starts
+  std::string commands_file;                                  ///< boards/commands/<console.commands>.yaml
+  std::vector<std::pair<std::string, std::string>> settings;  ///< board file: settings, applied before it connects
+  PowerConfig power;                                          ///< lab file: power
+  Milliseconds power_off{200};                                ///< how long power stays off in a cycle
+  Milliseconds flash_limit{300'000};
+};
+
+/// Errors: rig where nothing is plugged or all is lost, unit where the board refuses, timeout where it is silent.
+class UsbBoard {
+ public:
+  UsbBoard(const UsbUnitConfig& config, DfuSeLayout layout, CommandSet commands, UsbContext& usb, const Clock& clock,
+           EvidenceLog& evidence);
+
+  [[nodiscard]] Console& console() { return console_; }
+  [[nodiscard]] const UsbPortWatcher& watcher() const { return watcher_; }
+
+  /// By console, else by DFU DETACH, else by boot pin and power; at once if that is where it is.
+  [[nodiscard]] Result<UsbPlugged> enter_bootloader();
+  /// Out of the bootloader into the application, with its console open and answering.
+  [[nodiscard]] Result<void> start_application();
+  /// What can be done with the flash, for as long as the board is in its bootloader.
+  struct Flash {
+    std::unique_ptr<DfuUsbPort> port;  ///< outlives the flasher
+    DfuSeFlasher flasher;
+  };
+  [[nodiscard]] Result<Flash> open_flash();
+
+  /// Opens the application's console, unless it is open. Does not wait for it to answer.
+  [[nodiscard]] Result<void> open_console();
+  /// The console, open and in step.
+  [[nodiscard]] Result<void> ready();
+
+  [[nodiscard]] Result<void> reset();
+  [[nodiscard]] Result<void> power_cycle();
+  [[nodiscard]] bool shows_life() const;
+
+ private:
+  [[nodiscard]] Deadline boot_deadline() const;
+  [[nodiscard]] tl::unexpected<Error> nothing_there() const;
+  [[nodiscard]] bool is(const std::optional<UsbPlugged>& there, const UsbId& id) const {
+    return there && there->id == id;
+  }
+  /// Makes it leave its application by its console or run-time DFU; whether its bootloader came.
+  [[nodiscard]] Result<UsbPlugged> ask_for_bootloader(const UsbPlugged& application);
+  [[nodiscard]] Result<UsbPlugged> force_bootloader();
+  [[nodiscard]] Result<void> cut_power();
+  /// The application that arrived after `arrival`, its console open and answering.
+  [[nodiscard]] Result<void> await_application(std::uint64_t arrival);
+  [[nodiscard]] bool console_answers();
+  [[nodiscard]] Result<void> act(PowerAction action);
+
+  const UsbUnitConfig& config_;
+  DfuSeLayout layout_;
+  UsbContext& usb_;
+  const Clock& clock_;
+  EvidenceLog& evidence_;
+  UsbPortWatcher watcher_;
+  std::unique_ptr<PowerSwitch> power_;
+  Console console_;
+  std::uint64_t last_restart_ = 0;  // the arrival that a restart ended
+};
+
+}  // namespace hilmark

@@ -1,0 +1,182 @@
+#include "drivers/unit/usb_unit.h"
+
+namespace hilmark {
+namespace {
+
+class UsbUnit final : public Unit {
+ public:
+  UsbUnit(UsbUnitConfig config, DfuSeLayout layout, CommandSet commands, UsbContext& usb, const Clock& clock,
+          EvidenceLog& evidence)
+      : config_(std::move(config)),
+        clock_(clock),
+        evidence_(evidence),
+        board_(config_, std::move(layout), std::move(commands), usb, clock, evidence),
+        subscription_(usb.subscribe([this](const UsbEvent& event) { on_usb(event); })) {}
+
+  [[nodiscard]] const UnitInfo& info() const override { return config_.info; }
+  [[nodiscard]] bool shows_life() override { return board_.shows_life(); }
+
+  Result<FlashReport> flash(const FirmwareImage& image, const Progress& progress) override {
+    return told("flashing", do_flash(image, progress));
+  }
+  Result<Bytes> read_flash(std::uint32_t address, std::size_t size) override {
+    return told("reading the flash", do_read(address, size));
+  }
+  Result<void> start() override { return told("starting", do_start()); }
+  Result<void> reset() override {
+    known_endpoint_.reset();
+    return told("resetting", board_.reset());
+  }
+  Result<void> power_cycle() override {
+    known_endpoint_.reset();
+    return told("power-cycling", board_.power_cycle());
+  }
+  Result<std::string> request_csr(const std::string& client_id) override {
+    return told("asking for a CSR", do_request_csr(client_id));
+  }
+  Result<void> install(const IdentityBundle& identity) override {
+    return told("installing an identity", do_install(identity));
+  }
+  Result<void> set_endpoint(const EndpointAddress& endpoint) override {
+    return told("setting the endpoint", do_set_endpoint(endpoint));
+  }
+  Result<void> connect() override { return told("telling it to connect", do_connect()); }
+
+ private:
+  template <class T>
+  Result<T> told(std::string_view doing, Result<T> result) const {
+    if (result) return result;
+    return fail(result.error(), "{}: {}", config_.info.id, doing);
+  }
+
+  void on_usb(const UsbEvent& event) {
+    if (event.device.port != config_.info.port) return;
+    evidence_.add("usb", event.kind == UsbEvent::Kind::arrived ? "arrived" : "left",
+                  {{"port", event.device.port}, {"id", to_text(event.device.id)}});
+  }
+
+  Result<void> say(const std::string& verb, CommandArguments arguments = {}) {
+    if (const auto ready = board_.ready(); !ready) return ready;
+    const auto answer = board_.console().say(verb, arguments);
+    if (!answer) return fail(answer.error());
+    return {};
+  }
+
+  Result<FlashReport> do_flash(const FirmwareImage& image, const Progress& progress) {
+    const SteadyTime start = clock_.now();
+    known_endpoint_.reset();
+    if (progress) progress("entering the bootloader", 0);
+    auto flash = board_.open_flash();
+    if (!flash) return fail(flash.error());
+    auto report = flash->flasher.write(image.address, image.content, progress, Deadline(clock_, config_.flash_limit));
+    if (!report) return report;
+    flash->port.reset();
+    if (progress) progress("starting", 0);
+    if (const auto started = board_.start_application(); !started) return fail(started.error());
+    if (!image.build_id.empty()) {
+      const auto proved = board_.console().prove(image.build_id, Deadline(clock_, config_.info.timing.boot));
+      if (!proved) return fail(proved.error());
+    }
+    if (progress) progress("starting", 1);
+    report->duration = std::chrono::duration_cast<Milliseconds>(clock_.now() - start);
+    evidence_.add("rig", "flash",
+                  {{"build_id", image.build_id},
+                   {"variant", image.variant},
+                   {"bytes", report->bytes_written},
+                   {"sectors_erased", report->sectors_erased},
+                   {"duration_ms", report->duration.count()}});
+    return report;
+  }
+
+  Result<Bytes> do_read(std::uint32_t address, std::size_t size) {
+    Bytes content;
+    {
+      auto flash = board_.open_flash();
+      if (!flash) return fail(flash.error());
+      auto read = flash->flasher.read(address, size, {}, Deadline(clock_, config_.flash_limit));
+      if (!read) return read;
+      content = std::move(*read);
+    }
+    if (const auto started = board_.start_application(); !started) return fail(started.error());
+    return content;
+  }
+
+  Result<void> do_start() {
+    const auto there = board_.watcher().now();
+    known_endpoint_.reset();
+    if (there && there->id == config_.bootloader) return board_.start_application();
+    if (!there) return board_.power_cycle();
+    return board_.ready();
+  }
+
+  Result<std::string> do_request_csr(const std::string& client_id) {
+    if (const auto named = say("client_id", {{"value", client_id}}); !named) return fail(named.error());
+    if (board_.console().commands().has("keygen")) {
+      if (const auto made = say("keygen"); !made) return fail(made.error());
+    }
+    return board_.console().say("csr");
+  }
+
+  Result<void> do_install(const IdentityBundle& identity) {
+    if (!identity.private_key.empty() && !board_.console().commands().has("private_key")) {
+      return fail(ErrorKind::usage, "this unit takes no private key; it makes its own");
+    }
+    evidence_.add("rig", "install",
+                  {{"client_id", identity.client_id},
+                   {"certificate_chain", identity.certificate_chain},
+                   {"trust_anchor", identity.trust_anchor}});
+    const std::pair<const char*, const std::string*> parts[] = {{"client_id", &identity.client_id},
+                                                                {"trust_anchor", &identity.trust_anchor},
+                                                                {"private_key", &identity.private_key},
+                                                                {"certificate", &identity.certificate_chain}};
+    for (const auto& [verb, value] : parts) {
+      if (value->empty()) continue;
+      if (const auto said = say(verb, {{"value", *value}}); !said) return said;
+    }
+    return {};
+  }
+
+  Result<void> do_set_endpoint(const EndpointAddress& endpoint) {
+    evidence_.add("rig", "set_endpoint",
+                  {{"name", endpoint.name}, {"connect_address", endpoint.connect_address}, {"port", endpoint.port}});
+    // Each of the three may make a connected firmware move; so only what differs is said, and the name last.
+    if (!known_endpoint_ || known_endpoint_->connect_address != endpoint.connect_address) {
+      if (const auto said = say("connect_address", {{"value", endpoint.connect_address}}); !said) return said;
+    }
+    if (!known_endpoint_ || known_endpoint_->port != endpoint.port) {
+      if (const auto said = say("port", {{"value", std::to_string(endpoint.port)}}); !said) return said;
+    }
+    if (const auto said = say("endpoint", {{"value", endpoint.name}}); !said) return said;
+    known_endpoint_ = endpoint;
+    return {};
+  }
+
+  Result<void> do_connect() {
+    for (const auto& [key, value] : config_.settings) {
+      if (const auto said = say("setting", {{"key", key}, {"value", value}}); !said) return said;
+    }
+    return say("connect");
+  }
+
+  UsbUnitConfig config_;
+  const Clock& clock_;
+  EvidenceLog& evidence_;
+  UsbBoard board_;
+  std::optional<EndpointAddress> known_endpoint_;           // what the unit was told since its last restart
+  std::unique_ptr<UsbContext::Subscription> subscription_;  // ends before what it calls
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Unit>> make_usb_unit(UsbUnitConfig config, UsbContext& usb, const Clock& clock,
+                                            EvidenceLog& evidence) {
+  const std::string id = config.info.id;
+  if (config.info.port.empty()) return fail(ErrorKind::usage, "{} has no USB port; name it in the lab file", id);
+  auto layout = parse_dfuse_layout(config.flash_layout);
+  if (!layout) return fail(layout.error(), "{}: chip {}", id, config.info.chip);
+  auto commands = CommandSet::load(config.commands_file);
+  if (!commands) return fail(commands.error(), "{}", id);
+  return std::make_unique<UsbUnit>(std::move(config), std::move(*layout), std::move(*commands), usb, clock, evidence);
+}
+
+}  // namespace hilmark
