@@ -82,7 +82,7 @@ static const char* state_text(enum connection_state state) {
 }
 
 static void fail_tls(struct connection* connection, uint64_t now_ms) {
-  const enum port_tls_end end = port_tls_end(connection->tls);
+  const enum port_tls_end end = port_tls_ended_by(connection->tls);
   const bool by_server = end == PORT_TLS_END_CLOSED || end == PORT_TLS_END_ALERT || end == PORT_TLS_END_TRANSPORT;
   const bool before_connack = connection->state != CONNECTION_SERVED;
   char reason[REASON_BYTES];

@@ -67,7 +67,7 @@ void port_tls_close(struct port_tls* tls);
 // Releases all; harmless when not started.
 void port_tls_stop(struct port_tls* tls);
 
-enum port_tls_end port_tls_end(const struct port_tls* tls);
+enum port_tls_end port_tls_ended_by(const struct port_tls* tls);
 // One line of text on how it ended.
 const char* port_tls_error(const struct port_tls* tls);
 

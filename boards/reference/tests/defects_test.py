@@ -19,11 +19,6 @@ class Defects(Bench):
         board.do("AT+CONNECT")
         return board, server, chain
 
-    def served(self, board, server, count=1):
-        """Both ends know of it."""
-        board.expect("+CONNECTED")
-        return server.wait_served(count)
-
     def move(self, board, server, name):
         board.ask_together("AT+XCONF Port=%d" % server.port, "AT+CONF Endpoint=" + name)
 

@@ -58,6 +58,11 @@ class Bench(unittest.TestCase):
         chain = self.provision(board, server, name)
         return board, server, chain
 
+    def served(self, board, server, count=1):
+        """Both ends know of it."""
+        board.expect("+CONNECTED")
+        return server.wait_served(count)
+
     def reset(self, board):
         self.assertEqual(board.ask("AT+RESET"), "OK")
         board.wait_until_gone()
@@ -136,8 +141,8 @@ class Identity(Bench):
     def test_connects_and_comes_back_after_a_power_cut_with_the_same_certificate(self):
         board, server, chain = self.provisioned()
         board.do("AT+CONNECT")
-        first = server.wait_served()
         self.assertEqual(board.expect("+CONNECTED"), "+CONNECTED " + NAME_A)
+        first = server.wait_served()
         self.assertEqual(board.ask("AT+CONNECT?"), "OK 1 CONNECTED")
         self.assertEqual((first.server_name, first.client_id), (NAME_A, "unit-1"))
         self.assertEqual(len(cloud.server_names(first.hello)), 1)
@@ -253,10 +258,10 @@ class Connecting(Bench):
         board, server_a, _ = self.provisioned()
         server_b = self.server(NAME_B)
         board.do("AT+CONNECT")
-        first = server_a.wait_served()
+        first = self.served(board, server_a)
         # Both lines at once: one new connection, not one to the new address under the old name.
         board.ask_together("AT+XCONF Port=%d" % server_b.port, "AT+CONF Endpoint=" + NAME_B)
-        second = server_b.wait_served()
+        second = self.served(board, server_b)
         server_a.wait(lambda: first.ended, "the end of the old connection")
         self.assertTrue(first.said_disconnect and first.said_close_notify)
         self.assertEqual((second.server_name, second.chain), (NAME_B, first.chain))
@@ -265,12 +270,12 @@ class Connecting(Bench):
             board.set(Endpoint=NAME_A)
             server_b.wait(lambda: server_b.connections[-1].server_name == NAME_A, "the other name")
             board.set(Endpoint=NAME_B)
-            server_b.wait(lambda: server_b.connections[-1].served, "a served connection")
+            board.expect("+CONNECTED " + NAME_B)
 
     def test_disconnect_is_kept_over_a_reset(self):
         board, server, _ = self.provisioned()
         board.do("AT+CONNECT")
-        first = server.wait_served()
+        first = self.served(board, server)
         board.do("AT+DISCONNECT")
         server.wait(lambda: first.ended, "the end")
         self.assertTrue(first.said_disconnect)
@@ -284,8 +289,7 @@ class Messages(Bench):
         board, server, _ = self.provisioned()
         self.assertRegex(board.ask("AT+SEND1 too early"), "^ERR6 NO CONNECTION")
         board.do("AT+CONNECT")
-        connection = server.wait_served()
-        board.expect("+CONNECTED")
+        connection = self.served(board, server)
         board.do("AT+SEND1 a line\\Aand another")
         board.do("AT+SEND1 " + "z" * 16000)
         self.assertEqual(connection.published[0][:2], ("units/1", b"a line\nand another"))
@@ -295,8 +299,7 @@ class Messages(Bench):
         board, server, _ = self.provisioned()
         server.plan = lambda index, connection: "mute" if index == 0 else "serve"
         board.do("AT+CONNECT")
-        first = server.wait_served()
-        board.expect("+CONNECTED")
+        first = self.served(board, server)
         board.console.sendall(b"AT+SEND1 kept\n")
         server.wait(lambda: first.published, "a PUBLISH")
         server.drop()

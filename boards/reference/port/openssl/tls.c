@@ -258,6 +258,6 @@ void port_tls_stop(struct port_tls* tls) {
   tls->transport_method = NULL;
 }
 
-enum port_tls_end port_tls_end(const struct port_tls* tls) { return tls->end; }
+enum port_tls_end port_tls_ended_by(const struct port_tls* tls) { return tls->end; }
 
 const char* port_tls_error(const struct port_tls* tls) { return tls->error; }
