@@ -1,8 +1,10 @@
 // The drivers against virtual boards. Runs inside of virtual-lab with boards/virtual/lab.yaml (see CMakeLists.txt).
 #include "drivers/unit/usb_unit.h"
 
+#include <csignal>
 #include <cstdlib>
 
+#include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
@@ -26,13 +28,23 @@ std::string environment(const char* name) {
 }
 
 /// The bench's hands: `virtual-lab ctl …`.
-void ctl(const std::string& command) {
+std::string ctl(const std::string& command) {
   const SystemClock clock;
   ChildOptions options;
   options.command = {"/bin/sh", "-c", "\"$HILMARK_VIRTUAL_LAB\" ctl " + command};
   options.keep_preload = true;
   const auto output = run_command(options, Deadline(clock, Milliseconds{10'000}));
-  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_TRUE(output) << output.error().message;
+  return output.value_or("");
+}
+
+/// Stops the program that a virtual board runs, as if it hung.
+void hang_firmware(const std::string& port) {
+  const std::string status = ctl("status " + port);
+  const auto parsed = boost::json::parse(status.substr(std::min(status.find('{'), status.size())));
+  const auto* const pid = parsed.as_object().if_contains("core_pid");
+  ASSERT_NE(pid, nullptr) << status;
+  ASSERT_EQ(::kill(pid->to_number<pid_t>(), SIGSTOP), 0);
 }
 
 /// A certificate for the CSR's key, signed by a key of ours. Empty if the CSR is none.
@@ -207,12 +219,22 @@ TEST_F(VirtualBoard, PowerIsCutByTheHub) {
   EXPECT_TRUE(board->shows_life());
 }
 
-TEST_F(VirtualBoard, ADumbFirmwareIsSilenceAndTheNextFlashMendsIt) {
-  const auto board = unit();
-  const auto report = board->flash(image("dead-on-arrival"), {});
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().kind, ErrorKind::timeout) << report.error().message;
-  EXPECT_TRUE(board->flash(image(), {}));
+TEST_F(VirtualBoard, AHungFirmwareIsSilenceThenResetByPowerAndFlashedByDetach) {
+  const auto board = flashed();
+  hang_firmware("1-1");
+  const SteadyTime start = clock.now();
+  const auto csr = board->request_csr("x");
+  EXPECT_EQ(csr.error().kind, ErrorKind::timeout) << csr.error().message;
+  EXPECT_LT(clock.now() - start, Milliseconds{6000});
+  std::uint64_t mark = evidence.newest();
+  const auto reset = board->reset();
+  ASSERT_TRUE(reset) << reset.error().message;
+  EXPECT_THAT(kinds("rig", mark), Contains("power_cut"));
+  hang_firmware("1-1");
+  mark = evidence.newest();
+  const auto report = board->flash(image(), {});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(kinds("rig", mark), testing::Not(Contains("power_cut")));
 }
 
 TEST_F(VirtualBoard, WhereTheApplicationIsUnknownTheBootPinHelps) {
