@@ -14,20 +14,20 @@
 
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
 std::vector<std::uint8_t> rom(const std::string& defect) {
   std::vector<std::uint8_t> image(IMAGE_HEADER_BYTES + 8 + IMAGE_TRAILER_BYTES);
-  std::memcpy(image.data(), IMAGE_MAGIC, 8);
+  std::memcpy(image.data(), IMAGE_MAGIC, sizeof IMAGE_MAGIC);
   put_u32(image.data() + 8, IMAGE_HEADER_BYTES);
   put_u32(image.data() + 12, 8);
   std::memset(image.data() + IMAGE_BUILD_ID_AT, 'b', IMAGE_BUILD_ID_BYTES);
   std::uint8_t* trailer = image.data() + IMAGE_HEADER_BYTES + 8;
-  std::memcpy(trailer, IMAGE_TRAILER_MAGIC, 8);
-  std::memcpy(trailer + IMAGE_DEFECT_AT, defect.data(), defect.size());
+  std::memcpy(trailer, IMAGE_TRAILER_MAGIC, sizeof IMAGE_TRAILER_MAGIC);
+  std::copy(defect.begin(), defect.end(), trailer + IMAGE_DEFECT_AT);
   return image;
 }
 

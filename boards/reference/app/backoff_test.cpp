@@ -4,20 +4,20 @@
 
 namespace {
 
-constexpr std::uint32_t kMost = 0xFFFFFFFF;
+constexpr std::uint32_t largest = 0xFFFFFFFF;
 
 TEST(Backoff, DoublesUpToTheCapAndStaysThere) {
   backoff tested = {};
   for (const std::uint32_t wanted_ms : {500U, 1000U, 2000U, 4000U, 8000U, 16000U, 30000U, 30000U, 30000U}) {
-    EXPECT_EQ(backoff_next_ms(&tested, 500, 30000, kMost), wanted_ms);
+    EXPECT_EQ(backoff_next_ms(&tested, 500, 30000, largest), wanted_ms);
   }
-  for (int i = 0; i < 100; i++) EXPECT_EQ(backoff_next_ms(&tested, 500, 30000, kMost), 30000U);
+  for (int i = 0; i < 100; i++) EXPECT_EQ(backoff_next_ms(&tested, 500, 30000, largest), 30000U);
   backoff_reset(&tested);
-  EXPECT_EQ(backoff_next_ms(&tested, 500, 30000, kMost), 500U);
+  EXPECT_EQ(backoff_next_ms(&tested, 500, 30000, largest), 500U);
 }
 
 TEST(Backoff, JitterTakesAtMostHalf) {
-  for (const std::uint32_t random : {0U, 1U, kMost / 2, kMost - 1, kMost}) {
+  for (const std::uint32_t random : {0U, 1U, largest / 2, largest - 1, largest}) {
     backoff tested = {};
     for (const std::uint32_t most_ms : {500U, 1000U, 2000U}) {
       const std::uint32_t delay_ms = backoff_next_ms(&tested, 500, 30000, random);
@@ -31,8 +31,8 @@ TEST(Backoff, JitterTakesAtMostHalf) {
 
 TEST(Backoff, ABaseAboveTheCapIsTheCap) {
   backoff tested = {};
-  EXPECT_EQ(backoff_next_ms(&tested, 5000, 1000, kMost), 1000U);
-  EXPECT_EQ(backoff_next_ms(&tested, 86400000, 86400000, kMost), 86400000U);
+  EXPECT_EQ(backoff_next_ms(&tested, 5000, 1000, largest), 1000U);
+  EXPECT_EQ(backoff_next_ms(&tested, 86400000, 86400000, largest), 86400000U);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 std::string decoded(std::string text) { return escapes_decode(text.data()) ? std::string(text.c_str()) : "refused"; }
 

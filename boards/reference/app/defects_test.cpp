@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr const char* kReadme = "boards/reference/README.md";
+constexpr const char* readme = "boards/reference/README.md";
 
 TEST(Defects, AreFoundByTheirNames) {
   for (int i = 0; i < DEFECT_COUNT; i++) {
@@ -22,8 +22,8 @@ TEST(Defects, AreFoundByTheirNames) {
 
 // The table in README.md is made from the one in defects.c: this test prints the rows to put there.
 TEST(Defects, AreInTheReadmeAsInTheTable) {
-  std::ifstream file(kReadme);
-  ASSERT_TRUE(file) << kReadme;
+  std::ifstream file(readme);
+  ASSERT_TRUE(file) << readme;
   std::set<std::string> lines;
   bool in_table = false;
   for (std::string line; std::getline(file, line);) {
@@ -32,9 +32,9 @@ TEST(Defects, AreInTheReadmeAsInTheTable) {
   }
   for (const auto& entry : defect_table) {
     const std::string row = "| `" + std::string(entry.name) + "` | " + entry.sentence + " |";
-    EXPECT_EQ(lines.erase(row), 1U) << kReadme << " lacks the row:\n" << row;
+    EXPECT_EQ(lines.erase(row), 1U) << readme << " lacks the row:\n" << row;
   }
-  EXPECT_TRUE(lines.empty()) << kReadme << " has a row too many:\n" << *lines.begin();
+  EXPECT_TRUE(lines.empty()) << readme << " has a row too many:\n" << *lines.begin();
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 std::string vector_of(int octets, const std::string& body) {
   std::string length;

@@ -54,11 +54,11 @@ static bool is_nothing(const char* text) {
 
 #define FIELD(member) offsetof(struct settings, member), sizeof(((struct settings*)0)->member)
 #define TEXT(name, kind, tag, member, accepts) \
-  { name, kind, SETTING_TEXT, tag, FIELD(member), 0, 0, 0, accepts }
+  { name, accepts, FIELD(member), 0, 0, 0, kind, SETTING_TEXT, tag }
 #define NUMBER(name, kind, tag, member, least, most, initial) \
-  { name, kind, SETTING_NUMBER, tag, FIELD(member), least, most, initial, NULL }
+  { name, NULL, FIELD(member), least, most, initial, kind, SETTING_NUMBER, tag }
 #define OCTETS(name, tag, member) \
-  { name, SETTING_HIDDEN, SETTING_OCTETS, tag, FIELD(member), 0, 0, 0, NULL }
+  { name, NULL, FIELD(member), 0, 0, 0, SETTING_HIDDEN, SETTING_OCTETS, tag }
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 

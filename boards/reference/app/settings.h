@@ -51,15 +51,15 @@ enum setting_type { SETTING_TEXT, SETTING_NUMBER, SETTING_OCTETS };
 
 struct setting_key {
   const char* name;
-  enum setting_kind kind;
-  enum setting_type type;
-  uint8_t tag;  // names it in flash; never used again for another
+  bool (*accepts)(const char* text);  // texts; NULL: any that fits
   size_t offset;
   size_t size_bytes;  // of the field
   uint32_t least;     // numbers
   uint32_t most;
   uint32_t initial;
-  bool (*accepts)(const char* text);  // texts; NULL: any that fits
+  enum setting_kind kind;
+  enum setting_type type;
+  uint8_t tag;  // names it in flash; never used again for another
 };
 
 enum { SETTING_COUNT = 17 };

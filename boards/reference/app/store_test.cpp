@@ -68,7 +68,7 @@ TEST_F(Store, AnEmptyFlashGivesTheDefaultsAndIsNotWritten) {
 TEST_F(Store, GivesBackWhatWasSavedLast) {
   open();
   for (unsigned number = 0; number < 40; number++) {
-    const settings wanted = numbered(number, number * 250);
+    const settings wanted = numbered(number, std::size_t{250} * number);
     ASSERT_TRUE(store_save(store_.get(), &wanted));
     ASSERT_TRUE(same(after_boot(flash_), wanted)) << number;
     if (number % 3 == 0) open();

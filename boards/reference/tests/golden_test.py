@@ -115,10 +115,11 @@ class Console(Bench):
         self.assertEqual(board.programs, 0)
 
     def test_ends_when_the_board_is_gone(self):
-        board = self.board()
-        board.bus.shutdown(socket.SHUT_RDWR)
-        with self.assertRaises(EOFError):
-            board.expect("+NEVER")
+        for lost, how in (("bus", socket.SHUT_RDWR), ("console", socket.SHUT_WR)):
+            board = self.board()
+            getattr(board, lost).shutdown(how)
+            with self.assertRaises(EOFError):
+                board.expect("+NEVER")
 
     def test_leaves_for_the_bootloader(self):
         board = self.board()
