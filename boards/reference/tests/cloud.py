@@ -255,7 +255,8 @@ class Server:
             answer = self._answer(connection, *packet)
             if answer is None:
                 return
-            write(answer) if answer else None
+            if answer:
+                write(answer)
 
     def _answer(self, connection, first, body):
         """None: the connection is to end."""

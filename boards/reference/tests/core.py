@@ -70,7 +70,8 @@ class Board:
         if self.pid == 0:
             try:
                 # Out of the way of 0 to 5 first, so that no dup2 steps on what comes next.
-                high = [os.dup2(fd, 100 + i, False) for i, fd in enumerate((code, rom, console.fileno(), bus.fileno(), null))]
+                wanted = (code, rom, console.fileno(), bus.fileno(), null)
+                high = [os.dup2(fd, 100 + i, False) for i, fd in enumerate(wanted)]
                 for target, source in ((0, 104), (1, 104), (3, 102), (4, 103), (5, 101)):
                     os.dup2(source, target, True)
                 os.closerange(6, 100)

@@ -4,6 +4,7 @@ golden_test.py IMAGES [TEST...]"""
 
 import os
 import socket
+import ssl
 import sys
 import tempfile
 import time
@@ -71,7 +72,6 @@ class Bench(unittest.TestCase):
 
 
 def der_of(chain):
-    import ssl
     end = "-----END CERTIFICATE-----"
     return [ssl.PEM_cert_to_DER_cert(block.strip() + "\n" + end) for block in chain.split(end)[:-1]]
 
@@ -100,7 +100,8 @@ class Console(Bench):
 
     def test_refuses_bad_input_with_a_number_and_a_text(self):
         board = self.board()
-        for line, number in ((b"hello", 2), (b"A", 2), (b"AT\x00", 2), (b"ATX", 3), (b"AT+", 3), (b"AT+NO", 3), (b"AT+CONF", 4),
+        for line, number in ((b"hello", 2), (b"A", 2), (b"AT\x00", 2), (b"ATX", 3), (b"AT+", 3), (b"AT+NO", 3),
+                             (b"AT+CONF", 4),
                              (b"AT+CONF Endpoint", 4), (b"AT+CONF Nothing=1", 11), (b"AT+CONF? Nothing", 11),
                              (b"AT+CONF Version=2", 12), (b"AT+CONF? key", 11), (b"AT+XCONF? pending_key", 11),
                              (b"AT+XECHO a\\b", 5), (b"AT+XECHO a\\", 5), (b"AT+RESET now", 4),
@@ -179,8 +180,8 @@ class Identity(Bench):
         board.boot()
         board.do("AT+CONNECT")
         self.assertEqual(server.wait_served().chain, der_of(chain))
-        public = lambda pem: pem.split("\n")[2]
-        self.assertEqual(public(board.do("AT+XCSR?")), public(first))
+        # The signature differs each time, the key in front of it does not.
+        self.assertEqual(board.do("AT+XCSR?").split("\n")[2], first.split("\n")[2])
         new = self.authorities.device_chain(first)
         board.set(Certificate=new)
         self.reset(board)
@@ -202,7 +203,6 @@ def unescaped(board, key):
 
 class Connecting(Bench):
     def test_tls_1_2_and_1_3(self):
-        import ssl
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             board, server, _ = self.provisioned()
             server.tls = (version, version)
