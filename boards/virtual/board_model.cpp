@@ -6,15 +6,15 @@ using Kind = BoardAction::Kind;
 
 std::string_view name_of(BoardState state) {
   switch (state) {
-    case BoardState::kUnpowered:
+    case BoardState::unpowered:
       return "unpowered";
-    case BoardState::kDeparting:
+    case BoardState::departing:
       return "departing";
-    case BoardState::kStarting:
+    case BoardState::starting:
       return "starting";
-    case BoardState::kBootloader:
+    case BoardState::bootloader:
       return "bootloader";
-    case BoardState::kApplication:
+    case BoardState::application:
       return "application";
   }
   return "unknown";
@@ -22,31 +22,31 @@ std::string_view name_of(BoardState state) {
 
 std::vector<BoardAction> BoardModel::step(BoardInput input) {
   switch (input) {
-    case BoardInput::kPortPowerOn:
-    case BoardInput::kPortPowerOff:
-      port_power_ = input == BoardInput::kPortPowerOn;
+    case BoardInput::port_power_on:
+    case BoardInput::port_power_off:
+      port_power_ = input == BoardInput::port_power_on;
       return supply_changed();
-    case BoardInput::kPlug:
-    case BoardInput::kUnplug:
-      plugged_ = input == BoardInput::kPlug;
+    case BoardInput::plug:
+    case BoardInput::unplug:
+      plugged_ = input == BoardInput::plug;
       return supply_changed();
-    case BoardInput::kBootPinOn:
-    case BoardInput::kBootPinOff:
-      boot_pin_ = input == BoardInput::kBootPinOn;
+    case BoardInput::boot_pin_on:
+    case BoardInput::boot_pin_off:
+      boot_pin_ = input == BoardInput::boot_pin_on;
       return {};
-    case BoardInput::kReset:
-      return restart(NextBoot::kAsPinSays);
-    case BoardInput::kStartImage:
-      return state_ == BoardState::kBootloader ? depart(kFarewell, NextBoot::kImage) : std::vector<BoardAction>();
-    case BoardInput::kRestart:
-      return state_ == BoardState::kBootloader ? depart(kFarewell, NextBoot::kAsPinSays) : std::vector<BoardAction>();
-    case BoardInput::kDetach:
-      return state_ == BoardState::kApplication ? depart(kFarewell, NextBoot::kBootloader) : std::vector<BoardAction>();
-    case BoardInput::kCoreReset:
-    case BoardInput::kCoreEnterBootloader:
-      if (state_ != BoardState::kApplication) return {};
-      return depart(kFirmwareFarewell, input == BoardInput::kCoreReset ? NextBoot::kAsPinSays : NextBoot::kBootloader);
-    case BoardInput::kTimer:
+    case BoardInput::reset:
+      return restart(NextBoot::as_pin_says);
+    case BoardInput::start_image:
+      return state_ == BoardState::bootloader ? depart(farewell, NextBoot::image) : std::vector<BoardAction>();
+    case BoardInput::restart:
+      return state_ == BoardState::bootloader ? depart(farewell, NextBoot::as_pin_says) : std::vector<BoardAction>();
+    case BoardInput::detach:
+      return state_ == BoardState::application ? depart(farewell, NextBoot::bootloader) : std::vector<BoardAction>();
+    case BoardInput::core_reset:
+    case BoardInput::core_enter_bootloader:
+      if (state_ != BoardState::application) return {};
+      return depart(firmware_farewell, input == BoardInput::core_reset ? NextBoot::as_pin_says : NextBoot::bootloader);
+    case BoardInput::timer:
       return timer();
   }
   return {};
@@ -55,53 +55,53 @@ std::vector<BoardAction> BoardModel::step(BoardInput input) {
 // The bus feeds the board: it has power when it is plugged into a port that has.
 std::vector<BoardAction> BoardModel::supply_changed() {
   const bool supplied = port_power_ && plugged_;
-  if (supplied == (state_ != BoardState::kUnpowered)) return {};
+  if (supplied == (state_ != BoardState::unpowered)) return {};
   if (supplied) {
-    state_ = BoardState::kStarting;
-    next_boot_ = NextBoot::kAsPinSays;
-    return {{Kind::kStartTimer, kAway}};
+    state_ = BoardState::starting;
+    next_boot_ = NextBoot::as_pin_says;
+    return {{Kind::start_timer, away}};
   }
-  std::vector<BoardAction> actions{{Kind::kStopCore}};
-  if (on_bus()) actions.push_back({Kind::kLeaveBus});
-  state_ = BoardState::kUnpowered;
+  std::vector<BoardAction> actions{{Kind::stop_core}};
+  if (on_bus()) actions.push_back({Kind::leave_bus});
+  state_ = BoardState::unpowered;
   return actions;
 }
 
 std::vector<BoardAction> BoardModel::restart(NextBoot next) {
-  if (state_ == BoardState::kUnpowered) return {};
-  std::vector<BoardAction> actions{{Kind::kStopCore}};
-  if (on_bus()) actions.push_back({Kind::kLeaveBus});
-  actions.push_back({Kind::kStartTimer, kAway});
-  state_ = BoardState::kStarting;
+  if (state_ == BoardState::unpowered) return {};
+  std::vector<BoardAction> actions{{Kind::stop_core}};
+  if (on_bus()) actions.push_back({Kind::leave_bus});
+  actions.push_back({Kind::start_timer, away});
+  state_ = BoardState::starting;
   next_boot_ = next;
   return actions;
 }
 
-std::vector<BoardAction> BoardModel::depart(std::chrono::milliseconds farewell, NextBoot next) {
-  state_ = BoardState::kDeparting;
+std::vector<BoardAction> BoardModel::depart(std::chrono::milliseconds delay, NextBoot next) {
+  state_ = BoardState::departing;
   next_boot_ = next;
-  return {{Kind::kStopCore}, {Kind::kStartTimer, farewell}};
+  return {{Kind::stop_core}, {Kind::start_timer, delay}};
 }
 
 std::vector<BoardAction> BoardModel::timer() {
-  if (state_ == BoardState::kDeparting) {
-    state_ = BoardState::kStarting;
-    return {{Kind::kLeaveBus}, {Kind::kStartTimer, kAway}};
+  if (state_ == BoardState::departing) {
+    state_ = BoardState::starting;
+    return {{Kind::leave_bus}, {Kind::start_timer, away}};
   }
-  if (state_ == BoardState::kStarting) return boot();
+  if (state_ == BoardState::starting) return boot();
   return {};
 }
 
 std::vector<BoardAction> BoardModel::boot() {
   // The boot pin is sampled at power-on and reset only: "leave" is a jump.
   const bool wants_bootloader =
-      next_boot_ == NextBoot::kBootloader || (next_boot_ == NextBoot::kAsPinSays && boot_pin_);
+      next_boot_ == NextBoot::bootloader || (next_boot_ == NextBoot::as_pin_says && boot_pin_);
   if (wants_bootloader || !has_image_()) {
-    state_ = BoardState::kBootloader;
-    return {{Kind::kJoinBusAsBootloader}};
+    state_ = BoardState::bootloader;
+    return {{Kind::join_bus_as_bootloader}};
   }
-  state_ = BoardState::kApplication;
-  return {{Kind::kStartCore}, {Kind::kJoinBusAsApplication}};
+  state_ = BoardState::application;
+  return {{Kind::start_core}, {Kind::join_bus_as_application}};
 }
 
 }  // namespace virtual_lab

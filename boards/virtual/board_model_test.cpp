@@ -8,9 +8,9 @@ namespace {
 using Kind = BoardAction::Kind;
 using Actions = std::vector<BoardAction>;
 
-const Actions kBootsBootloader{{Kind::kJoinBusAsBootloader}};
-const Actions kBootsImage{{Kind::kStartCore}, {Kind::kJoinBusAsApplication}};
-const Actions kAway{{Kind::kStartTimer, BoardModel::kAway}};
+const Actions boots_bootloader{{Kind::join_bus_as_bootloader}};
+const Actions boots_image{{Kind::start_core}, {Kind::join_bus_as_application}};
+const Actions away{{Kind::start_timer, BoardModel::away}};
 
 // For its effect on the state; what it does is looked at elsewhere.
 void drive(BoardModel& board, BoardInput input) { static_cast<void>(board.step(input)); }
@@ -18,8 +18,8 @@ void drive(BoardModel& board, BoardInput input) { static_cast<void>(board.step(i
 class Board : public testing::Test {
  protected:
   void power_up() {
-    EXPECT_EQ(board.step(BoardInput::kPortPowerOn), kAway);
-    drive(board, BoardInput::kTimer);
+    EXPECT_EQ(board.step(BoardInput::port_power_on), away);
+    drive(board, BoardInput::timer);
   }
 
   bool has_image = true;
@@ -27,105 +27,105 @@ class Board : public testing::Test {
 };
 
 TEST_F(Board, StartsItsImage) {
-  EXPECT_EQ(board.state(), BoardState::kUnpowered);
-  EXPECT_EQ(board.step(BoardInput::kPortPowerOn), kAway);
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsImage);
-  EXPECT_EQ(board.state(), BoardState::kApplication);
+  EXPECT_EQ(board.state(), BoardState::unpowered);
+  EXPECT_EQ(board.step(BoardInput::port_power_on), away);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
+  EXPECT_EQ(board.state(), BoardState::application);
 }
 
 TEST_F(Board, StaysInTheBootloaderWithoutAnImage) {
   has_image = false;
-  drive(board, BoardInput::kPortPowerOn);
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsBootloader);
-  EXPECT_EQ(board.state(), BoardState::kBootloader);
+  drive(board, BoardInput::port_power_on);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_bootloader);
+  EXPECT_EQ(board.state(), BoardState::bootloader);
 }
 
 TEST_F(Board, SamplesItsBootPinAtPowerOnAndReset) {
-  drive(board, BoardInput::kBootPinOn);
-  drive(board, BoardInput::kPortPowerOn);
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsBootloader);
-  EXPECT_TRUE(board.step(BoardInput::kBootPinOff).empty());
-  EXPECT_EQ(board.step(BoardInput::kReset), (Actions{{Kind::kStopCore}, {Kind::kLeaveBus}, kAway[0]}));
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsImage);
-  EXPECT_TRUE(board.step(BoardInput::kBootPinOn).empty());
-  EXPECT_EQ(board.state(), BoardState::kApplication);
+  drive(board, BoardInput::boot_pin_on);
+  drive(board, BoardInput::port_power_on);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_bootloader);
+  EXPECT_TRUE(board.step(BoardInput::boot_pin_off).empty());
+  EXPECT_EQ(board.step(BoardInput::reset), (Actions{{Kind::stop_core}, {Kind::leave_bus}, away[0]}));
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
+  EXPECT_TRUE(board.step(BoardInput::boot_pin_on).empty());
+  EXPECT_EQ(board.state(), BoardState::application);
 }
 
 TEST_F(Board, LeavesTheBootloaderAfterAFarewellWhateverThePinSays) {
   has_image = false;
   power_up();
   has_image = true;
-  drive(board, BoardInput::kBootPinOn);
-  EXPECT_EQ(board.step(BoardInput::kStartImage),
-            (Actions{{Kind::kStopCore}, {Kind::kStartTimer, BoardModel::kFarewell}}));
+  drive(board, BoardInput::boot_pin_on);
+  EXPECT_EQ(board.step(BoardInput::start_image),
+            (Actions{{Kind::stop_core}, {Kind::start_timer, BoardModel::farewell}}));
   EXPECT_TRUE(board.on_bus());
-  EXPECT_EQ(board.step(BoardInput::kTimer), (Actions{{Kind::kLeaveBus}, kAway[0]}));
+  EXPECT_EQ(board.step(BoardInput::timer), (Actions{{Kind::leave_bus}, away[0]}));
   EXPECT_FALSE(board.on_bus());
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsImage);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
 }
 
 TEST_F(Board, LeavingADamagedImageComesBackToTheBootloader) {
   has_image = false;
   power_up();
-  drive(board, BoardInput::kStartImage);
-  drive(board, BoardInput::kTimer);
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsBootloader);
+  drive(board, BoardInput::start_image);
+  drive(board, BoardInput::timer);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_bootloader);
 }
 
 TEST_F(Board, DetachAndTheFirmwareEnterTheBootloader) {
-  for (const BoardInput input : {BoardInput::kDetach, BoardInput::kCoreEnterBootloader}) {
+  for (const BoardInput input : {BoardInput::detach, BoardInput::core_enter_bootloader}) {
     BoardModel one([] { return true; });
-    drive(one, BoardInput::kPortPowerOn);
-    drive(one, BoardInput::kTimer);
-    EXPECT_EQ(one.step(input).at(0).kind, Kind::kStopCore);
-    drive(one, BoardInput::kTimer);
-    EXPECT_EQ(one.step(BoardInput::kTimer), kBootsBootloader);
+    drive(one, BoardInput::port_power_on);
+    drive(one, BoardInput::timer);
+    EXPECT_EQ(one.step(input).at(0).kind, Kind::stop_core);
+    drive(one, BoardInput::timer);
+    EXPECT_EQ(one.step(BoardInput::timer), boots_bootloader);
     // The next reset is an ordinary one.
-    drive(one, BoardInput::kReset);
-    EXPECT_EQ(one.step(BoardInput::kTimer), kBootsImage);
+    drive(one, BoardInput::reset);
+    EXPECT_EQ(one.step(BoardInput::timer), boots_image);
   }
 }
 
 TEST_F(Board, TheFirmwareResetsItsChip) {
   power_up();
-  EXPECT_EQ(board.step(BoardInput::kCoreReset),
-            (Actions{{Kind::kStopCore}, {Kind::kStartTimer, BoardModel::kFirmwareFarewell}}));
-  drive(board, BoardInput::kTimer);
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsImage);
+  EXPECT_EQ(board.step(BoardInput::core_reset),
+            (Actions{{Kind::stop_core}, {Kind::start_timer, BoardModel::firmware_farewell}}));
+  drive(board, BoardInput::timer);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
 }
 
 TEST_F(Board, HasPowerOnlyWhilePluggedIntoAPortThatHas) {
   power_up();
-  const Actions off{{Kind::kStopCore}, {Kind::kLeaveBus}};
-  EXPECT_EQ(board.step(BoardInput::kPortPowerOff), off);
-  EXPECT_TRUE(board.step(BoardInput::kPortPowerOff).empty());
-  EXPECT_TRUE(board.step(BoardInput::kUnplug).empty());
-  EXPECT_TRUE(board.step(BoardInput::kPortPowerOn).empty());
-  EXPECT_EQ(board.state(), BoardState::kUnpowered);
-  EXPECT_EQ(board.step(BoardInput::kPlug), kAway);
-  EXPECT_EQ(board.step(BoardInput::kTimer), kBootsImage);
-  EXPECT_EQ(board.step(BoardInput::kUnplug), off);
+  const Actions off{{Kind::stop_core}, {Kind::leave_bus}};
+  EXPECT_EQ(board.step(BoardInput::port_power_off), off);
+  EXPECT_TRUE(board.step(BoardInput::port_power_off).empty());
+  EXPECT_TRUE(board.step(BoardInput::unplug).empty());
+  EXPECT_TRUE(board.step(BoardInput::port_power_on).empty());
+  EXPECT_EQ(board.state(), BoardState::unpowered);
+  EXPECT_EQ(board.step(BoardInput::plug), away);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
+  EXPECT_EQ(board.step(BoardInput::unplug), off);
 }
 
 TEST_F(Board, LosesPowerAtAnyInstant) {
   power_up();
-  drive(board, BoardInput::kCoreReset);
-  EXPECT_EQ(board.step(BoardInput::kPortPowerOff), (Actions{{Kind::kStopCore}, {Kind::kLeaveBus}}));
-  EXPECT_TRUE(board.step(BoardInput::kTimer).empty()) << "a timer of the time before";
-  drive(board, BoardInput::kPortPowerOn);
-  EXPECT_EQ(board.step(BoardInput::kPortPowerOff), (Actions{{Kind::kStopCore}})) << "not yet on the bus";
+  drive(board, BoardInput::core_reset);
+  EXPECT_EQ(board.step(BoardInput::port_power_off), (Actions{{Kind::stop_core}, {Kind::leave_bus}}));
+  EXPECT_TRUE(board.step(BoardInput::timer).empty()) << "a timer of the time before";
+  drive(board, BoardInput::port_power_on);
+  EXPECT_EQ(board.step(BoardInput::port_power_off), (Actions{{Kind::stop_core}})) << "not yet on the bus";
 }
 
 TEST_F(Board, IgnoresWhatItsStateCannotHear) {
-  for (const BoardInput input : {BoardInput::kReset, BoardInput::kStartImage, BoardInput::kRestart, BoardInput::kDetach,
-                                 BoardInput::kCoreReset, BoardInput::kCoreEnterBootloader, BoardInput::kTimer}) {
+  for (const BoardInput input : {BoardInput::reset, BoardInput::start_image, BoardInput::restart, BoardInput::detach,
+                                 BoardInput::core_reset, BoardInput::core_enter_bootloader, BoardInput::timer}) {
     EXPECT_TRUE(board.step(input).empty());
-    EXPECT_EQ(board.state(), BoardState::kUnpowered);
+    EXPECT_EQ(board.state(), BoardState::unpowered);
   }
   power_up();
-  EXPECT_TRUE(board.step(BoardInput::kStartImage).empty());
-  EXPECT_TRUE(board.step(BoardInput::kRestart).empty());
-  EXPECT_TRUE(board.step(BoardInput::kTimer).empty());
+  EXPECT_TRUE(board.step(BoardInput::start_image).empty());
+  EXPECT_TRUE(board.step(BoardInput::restart).empty());
+  EXPECT_TRUE(board.step(BoardInput::timer).empty());
 }
 
 }  // namespace

@@ -7,14 +7,14 @@
 namespace virtual_lab {
 namespace {
 
-constexpr std::uint16_t kControlInterface = 0;
-constexpr std::uint16_t kDfuInterface = 2;
+constexpr std::uint16_t control_interface = 0;
+constexpr std::uint16_t dfu_interface = 2;
 
 // CDC PSTN 1.2, table 13.
-constexpr std::uint8_t kSetLineCoding = 0x20;
-constexpr std::uint8_t kGetLineCoding = 0x21;
-constexpr std::uint8_t kSetControlLineState = 0x22;
-constexpr std::uint8_t kSendBreak = 0x23;
+constexpr std::uint8_t set_line_coding = 0x20;
+constexpr std::uint8_t get_line_coding = 0x21;
+constexpr std::uint8_t set_control_line_state = 0x22;
+constexpr std::uint8_t send_break = 0x23;
 
 UsbDescriptors application_descriptors(const std::string& serial) {
   UsbDescriptors descriptors;
@@ -40,24 +40,24 @@ UsbDescriptors application_descriptors(const std::string& serial) {
       0x02,  // ACM: line coding and control line state
       5,    0x24, 0x06,
       0x00, 0x01,  // union of 0 and 1
-      7,    5,    CdcModel::kNotificationIn,
+      7,    5,    CdcModel::notification_in,
       0x03, 8,    0,
       16,  // interrupt in
       9,    4,    1,
       0,    2,    0x0a,
       0x00, 0x00, 0,  // interface 1: data
-      7,    5,    CdcModel::kDataOut,
+      7,    5,    CdcModel::data_out,
       0x02, 64,   0,
       0,  // bulk out
-      7,    5,    CdcModel::kDataIn,
+      7,    5,    CdcModel::data_in,
       0x02, 64,   0,
       0,  // bulk in
       9,    4,    2,
       0,    0,    0xfe,
       0x01, 0x01, 5,  // interface 2: DFU run-time
   };
-  constexpr std::uint8_t kCanDownloadAndUploadWillDetach = 0x0b;
-  const Bytes functional = dfu_functional_descriptor(kCanDownloadAndUploadWillDetach, 0x011a);
+  constexpr std::uint8_t can_download_and_upload_will_detach = 0x0b;
+  const Bytes functional = dfu_functional_descriptor(can_download_and_upload_will_detach, 0x011a);
   parts.insert(parts.end(), functional.begin(), functional.end());
   descriptors.configuration = configuration_descriptor({.interfaces = 3, .attributes = 0x80}, parts);
   descriptors.strings = {"hilmark", "Virtual board", serial, "Console", "DFU run-time"};
@@ -69,29 +69,29 @@ UsbDescriptors application_descriptors(const std::string& serial) {
 CdcModel::CdcModel(const std::string& serial) : UsbDevice(application_descriptors(serial)) {}
 
 BulkStep CdcModel::bulk_out(std::uint8_t endpoint, ByteView data) {
-  if (endpoint != kDataOut) return {Handshake::kStall, 0};
-  const std::size_t size = std::min(data.size(), kInputBytes - input_.size());
-  if (size == 0) return {Handshake::kNak, 0};
+  if (endpoint != data_out) return {Handshake::stall, 0};
+  const std::size_t size = std::min(data.size(), input_bytes - input_.size());
+  if (size == 0) return {Handshake::nak, 0};
   input_.insert(input_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size));
-  emit({DeviceEvent::Kind::kConsoleInput});
-  return {Handshake::kAck, size};
+  emit({DeviceEvent::Kind::console_input});
+  return {Handshake::ack, size};
 }
 
 BulkStep CdcModel::bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) {
-  if (endpoint == kNotificationIn) return {Handshake::kNak, 0};
-  if (endpoint != kDataIn) return {Handshake::kStall, 0};
+  if (endpoint == notification_in) return {Handshake::nak, 0};
+  if (endpoint != data_in) return {Handshake::stall, 0};
   const std::size_t size = std::min(into.size(), output_.size());
-  if (size == 0) return {Handshake::kNak, 0};
+  if (size == 0) return {Handshake::nak, 0};
   const auto end = output_.begin() + static_cast<std::ptrdiff_t>(size);
   std::copy(output_.begin(), end, into.begin());
   output_.erase(output_.begin(), end);
-  return {Handshake::kAck, size};
+  return {Handshake::ack, size};
 }
 
 void CdcModel::write_output(ByteView bytes) {
   output_.insert(output_.end(), bytes.begin(), bytes.end());
-  if (output_.size() <= kOutputBytes) return;
-  const std::size_t excess = output_.size() - kOutputBytes;
+  if (output_.size() <= output_bytes) return;
+  const std::size_t excess = output_.size() - output_bytes;
   output_.erase(output_.begin(), output_.begin() + static_cast<std::ptrdiff_t>(excess));
   dropped_output_bytes_ += excess;
 }
@@ -101,27 +101,27 @@ void CdcModel::consume_input(std::size_t bytes) {
 }
 
 std::optional<std::size_t> CdcModel::class_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
-  constexpr std::uint8_t kClassToInterface = 0x21;
-  constexpr std::uint8_t kClassFromInterface = 0xa1;
-  if (setup.index == kControlInterface) {
-    if (setup.request_type == kClassFromInterface && setup.request == kGetLineCoding) return give(line_coding_, data);
-    if (setup.request_type != kClassToInterface) return std::nullopt;
-    if (setup.request == kSetLineCoding && data.size() == line_coding_.size()) {
+  constexpr std::uint8_t class_to_interface = 0x21;
+  constexpr std::uint8_t class_from_interface = 0xa1;
+  if (setup.index == control_interface) {
+    if (setup.request_type == class_from_interface && setup.request == get_line_coding) return give(line_coding_, data);
+    if (setup.request_type != class_to_interface) return std::nullopt;
+    if (setup.request == set_line_coding && data.size() == line_coding_.size()) {
       std::copy(data.begin(), data.end(), line_coding_.begin());
       return data.size();
     }
-    if (setup.request == kSetControlLineState || setup.request == kSendBreak) return 0;
+    if (setup.request == set_control_line_state || setup.request == send_break) return 0;
     return std::nullopt;
   }
-  if (setup.index != kDfuInterface) return std::nullopt;
+  if (setup.index != dfu_interface) return std::nullopt;
   const auto request = static_cast<DfuRequest>(setup.request);
-  const auto state = static_cast<std::uint8_t>(detaching_ ? DfuState::kAppDetach : DfuState::kAppIdle);
-  if (setup.request_type == kClassFromInterface && request == DfuRequest::kGetStatus) {
+  const auto state = static_cast<std::uint8_t>(detaching_ ? DfuState::app_detach : DfuState::app_idle);
+  if (setup.request_type == class_from_interface && request == DfuRequest::get_status) {
     return give(Bytes{0, 0, 0, 0, state, 0}, data);
   }
-  if (setup.request_type == kClassFromInterface && request == DfuRequest::kGetState) return give(Bytes{state}, data);
-  if (setup.request_type == kClassToInterface && request == DfuRequest::kDetach) {
-    if (!detaching_) emit({DeviceEvent::Kind::kEnterBootloader});
+  if (setup.request_type == class_from_interface && request == DfuRequest::get_state) return give(Bytes{state}, data);
+  if (setup.request_type == class_to_interface && request == DfuRequest::detach) {
+    if (!detaching_) emit({DeviceEvent::Kind::enter_bootloader});
     detaching_ = true;
     return 0;
   }

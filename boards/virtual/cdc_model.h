@@ -10,13 +10,13 @@ namespace virtual_lab {
 
 class CdcModel : public UsbDevice {
  public:
-  static constexpr std::uint8_t kNotificationIn = 0x82;
-  static constexpr std::uint8_t kDataOut = 0x01;
-  static constexpr std::uint8_t kDataIn = 0x81;
+  static constexpr std::uint8_t notification_in = 0x82;
+  static constexpr std::uint8_t data_out = 0x01;
+  static constexpr std::uint8_t data_in = 0x81;
   // Output that no host reads is kept up to here; then the oldest goes, so that a firmware never waits for a reader.
-  static constexpr std::size_t kOutputBytes = 64 * 1024;
+  static constexpr std::size_t output_bytes = 64 * 1024;
   // Input that the firmware does not take is kept up to here; then the endpoint answers NAK.
-  static constexpr std::size_t kInputBytes = 2048;
+  static constexpr std::size_t input_bytes = 2048;
 
   explicit CdcModel(const std::string& serial);
 

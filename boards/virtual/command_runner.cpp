@@ -16,8 +16,8 @@ extern char** environ;
 namespace virtual_lab {
 namespace {
 
-constexpr int kNoSuchProgram = 127;
-constexpr int kCannotRun = 126;
+constexpr int no_such_program = 127;
+constexpr int cannot_run = 126;
 
 std::string value_of(const char* name) {
   const char* value = std::getenv(name);
@@ -77,11 +77,11 @@ Result<std::unique_ptr<CommandRunner>> CommandRunner::start(EventLoop& loop, con
     signals.undo();
     ::signal(SIGPIPE, SIG_DFL);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != lab) ::_exit(kCannotRun);
+    if (::getppid() != lab) ::_exit(cannot_run);
     ::execvpe(arguments[0], arguments.data(), variables.data());
     const int error = errno;
     fmt::print(stderr, "virtual-lab: cannot run {}: {}\n", arguments[0], std::strerror(error));
-    ::_exit(error == ENOENT ? kNoSuchProgram : kCannotRun);
+    ::_exit(error == ENOENT ? no_such_program : cannot_run);
   }
   runner->process_ = open_process_fd(runner->pid_);
   if (!runner->process_.valid()) return errno_failure("cannot watch the command");

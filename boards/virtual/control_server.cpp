@@ -38,11 +38,11 @@ ControlServer::~ControlServer() {
 Result<void> ControlServer::listen(const std::filesystem::path& path) {
   const auto address = unix_address(path.string());
   if (!address) return failure(address.error());
-  constexpr int kBacklog = 32;
+  constexpr int backlog = 32;
   listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener_.valid() ||
       ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
-      ::listen(listener_.get(), kBacklog) != 0) {
+      ::listen(listener_.get(), backlog) != 0) {
     return errno_failure(fmt::format("cannot listen at {}", path.string()));
   }
   loop_.watch(listener_.get(), POLLIN, [this](short) { accept_one(); });
@@ -51,14 +51,14 @@ Result<void> ControlServer::listen(const std::filesystem::path& path) {
 
 void ControlServer::accept_one() {
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd.valid() || clients_.size() >= kMaxClients) return;
+  if (!fd.valid() || clients_.size() >= max_clients) return;
   const int number = fd.get();
   clients_[number].fd = std::move(fd);
   loop_.watch(number, POLLIN, [this, number](short) { serve(number); });
 }
 
 void ControlServer::serve(int fd) {
-  std::array<char, kMaxLine> buffer;
+  std::array<char, max_line> buffer;
   Client& client = clients_.at(fd);
   const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -76,7 +76,7 @@ bool ControlServer::answer_lines(Client& client) {
     const std::string text = answer ? (answer->empty() ? "ok" : "ok " + *answer) : "error " + answer.error();
     if (!send_line(client.fd.get(), text)) return false;
   }
-  if (client.unfinished_line.size() <= kMaxLine) return true;
+  if (client.unfinished_line.size() <= max_line) return true;
   send_line(client.fd.get(), "error the line is too long");
   return false;
 }

@@ -31,8 +31,8 @@ class ControlServer {
     std::string unfinished_line;
   };
 
-  static constexpr std::size_t kMaxLine = 4096;
-  static constexpr std::size_t kMaxClients = 64;
+  static constexpr std::size_t max_line = 4096;
+  static constexpr std::size_t max_clients = 64;
 
   void accept_one();
   void serve(int fd);

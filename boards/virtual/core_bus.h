@@ -8,17 +8,17 @@
 namespace virtual_lab {
 
 struct BusAnswer {
-  enum class Then { kGoOn, kReset, kEnterBootloader };
+  enum class Then { go_on, reset, enter_bootloader };
 
   std::optional<Bytes> reply;  // none: the core is stopped
-  Then then = Then::kGoOn;
+  Then then = Then::go_on;
 };
 
 class CoreBus {
  public:
-  static constexpr std::size_t kMaxData = 4096;
-  static constexpr std::size_t kRequestHeader = 12;
-  static constexpr std::size_t kMaxRequest = kRequestHeader + kMaxData;
+  static constexpr std::size_t max_data = 4096;
+  static constexpr std::size_t request_header = 12;
+  static constexpr std::size_t max_request = request_header + max_data;
 
   // The firmware owns the sectors from `owned_from` on, an offset from the flash's base. `flash` outlives this.
   CoreBus(FlashMemory& flash, std::uint32_t owned_from) : flash_(flash), owned_from_(owned_from) {}

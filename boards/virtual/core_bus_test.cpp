@@ -7,14 +7,14 @@
 namespace virtual_lab {
 namespace {
 
-constexpr std::uint32_t kOwned = 0x180000;
+constexpr std::uint32_t owned = 0x180000;
 
 class Bus : public testing::Test {
  protected:
   Bus()
       : cells(2U << 20, 0xff),
         flash(*FlashLayout::parse("@Internal Flash /0x08000000/16*128Kg"), cells),
-        bus(flash, kOwned) {}
+        bus(flash, owned) {}
 
   static Bytes request(std::uint32_t operation, std::uint32_t address, std::uint32_t length, const Bytes& data = {}) {
     Bytes bytes;
@@ -33,17 +33,17 @@ class Bus : public testing::Test {
 };
 
 TEST_F(Bus, ReadsErasesAndProgramsTheFirmwaresSectors) {
-  EXPECT_EQ(status(request(3, kOwned + 1, 2, {0x12, 0x34})), 0);
-  EXPECT_EQ(bus.answer(request(1, kOwned, 4)).reply, (Bytes{0, 0, 0, 0, 0xff, 0x12, 0x34, 0xff}));
-  EXPECT_EQ(status(request(2, kOwned, 0)), 0);
-  EXPECT_EQ(cells[kOwned + 1], 0xff);
+  EXPECT_EQ(status(request(3, owned + 1, 2, {0x12, 0x34})), 0);
+  EXPECT_EQ(bus.answer(request(1, owned, 4)).reply, (Bytes{0, 0, 0, 0, 0xff, 0x12, 0x34, 0xff}));
+  EXPECT_EQ(status(request(2, owned, 0)), 0);
+  EXPECT_EQ(cells[owned + 1], 0xff);
 }
 
 TEST_F(Bus, KeepsTheFirmwareOutOfItsImage) {
-  EXPECT_EQ(status(request(3, kOwned - 1, 2, {0, 0})), -EFAULT);
+  EXPECT_EQ(status(request(3, owned - 1, 2, {0, 0})), -EFAULT);
   EXPECT_EQ(status(request(3, 0, 1, {0})), -EFAULT);
-  EXPECT_EQ(status(request(2, kOwned - 128 * 1024, 0)), -EFAULT);
-  EXPECT_EQ(status(request(2, kOwned + 1, 0)), -EFAULT);
+  EXPECT_EQ(status(request(2, owned - 128 * 1024, 0)), -EFAULT);
+  EXPECT_EQ(status(request(2, owned + 1, 0)), -EFAULT);
   EXPECT_EQ(status(request(2, 0x200000, 0)), -EFAULT);
   EXPECT_EQ(status(request(3, 0x1fffff, 2, {0, 0})), -EFAULT);
   EXPECT_EQ(status(request(1, 0x1fffff, 2)), -EFAULT);
@@ -52,30 +52,30 @@ TEST_F(Bus, KeepsTheFirmwareOutOfItsImage) {
 }
 
 TEST_F(Bus, SaysWhenACellWasNotErased) {
-  EXPECT_EQ(status(request(3, kOwned, 1, {0x0f})), 0);
-  EXPECT_EQ(status(request(3, kOwned, 1, {0x0e})), 0);
-  EXPECT_EQ(status(request(3, kOwned, 1, {0xf0})), -EIO);
+  EXPECT_EQ(status(request(3, owned, 1, {0x0f})), 0);
+  EXPECT_EQ(status(request(3, owned, 1, {0x0e})), 0);
+  EXPECT_EQ(status(request(3, owned, 1, {0xf0})), -EIO);
 }
 
 TEST_F(Bus, RefusesMalformedRequests) {
   EXPECT_EQ(status({}), -EINVAL);
   EXPECT_EQ(status(Bytes(11)), -EINVAL);
-  EXPECT_EQ(status(request(1, kOwned, 4097)), -EINVAL);
-  EXPECT_EQ(status(request(1, kOwned, 1, {0})), -EINVAL);
-  EXPECT_EQ(status(request(3, kOwned, 2, {0})), -EINVAL);
-  EXPECT_EQ(status(request(3, kOwned, 1, {0, 0})), -EINVAL);
+  EXPECT_EQ(status(request(1, owned, 4097)), -EINVAL);
+  EXPECT_EQ(status(request(1, owned, 1, {0})), -EINVAL);
+  EXPECT_EQ(status(request(3, owned, 2, {0})), -EINVAL);
+  EXPECT_EQ(status(request(3, owned, 1, {0, 0})), -EINVAL);
   EXPECT_EQ(status(request(0, 0, 0)), -EINVAL);
   EXPECT_EQ(status(request(6, 0, 0)), -EINVAL);
-  EXPECT_EQ(status(request(3, kOwned, 4096, Bytes(4097))), -EINVAL);
+  EXPECT_EQ(status(request(3, owned, 4096, Bytes(4097))), -EINVAL);
 }
 
 TEST_F(Bus, StopsTheCoreForResetAndBootloader) {
   const BusAnswer reset = bus.answer(request(4, 0, 0));
   EXPECT_FALSE(reset.reply);
-  EXPECT_EQ(reset.then, BusAnswer::Then::kReset);
+  EXPECT_EQ(reset.then, BusAnswer::Then::reset);
   const BusAnswer bootloader = bus.answer(request(5, 0, 0));
   EXPECT_FALSE(bootloader.reply);
-  EXPECT_EQ(bootloader.then, BusAnswer::Then::kEnterBootloader);
+  EXPECT_EQ(bootloader.then, BusAnswer::Then::enter_bootloader);
 }
 
 }  // namespace

@@ -11,35 +11,35 @@ namespace virtual_lab {
 
 // DFU 1.1, appendix A.1.
 enum class DfuState : std::uint8_t {
-  kAppIdle = 0,
-  kAppDetach = 1,
-  kIdle = 2,
-  kDnloadSync = 3,
-  kDnBusy = 4,
-  kDnloadIdle = 5,
-  kManifestSync = 6,
-  kManifest = 7,
-  kUploadIdle = 9,
-  kError = 10,
+  app_idle = 0,
+  app_detach = 1,
+  idle = 2,
+  dnload_sync = 3,
+  dn_busy = 4,
+  dnload_idle = 5,
+  manifest_sync = 6,
+  manifest = 7,
+  upload_idle = 9,
+  error = 10,
 };
 
 // DFU 1.1, chapter 6.1.2.
 enum class DfuStatus : std::uint8_t {
-  kOk = 0x00,
-  kErrTarget = 0x01,
-  kErrProg = 0x06,
-  kErrStalledPacket = 0x0f,
+  ok = 0x00,
+  err_target = 0x01,
+  err_prog = 0x06,
+  err_stalled_packet = 0x0f,
 };
 
 // DFU 1.1, chapter 3.
 enum class DfuRequest : std::uint8_t {
-  kDetach = 0,
-  kDnload = 1,
-  kUpload = 2,
-  kGetStatus = 3,
-  kClrStatus = 4,
-  kGetState = 5,
-  kAbort = 6,
+  detach = 0,
+  dnload = 1,
+  upload = 2,
+  get_status = 3,
+  clr_status = 4,
+  get_state = 5,
+  abort = 6,
 };
 
 using MonotonicClock = std::function<std::chrono::steady_clock::time_point()>;
@@ -49,10 +49,10 @@ using MonotonicClock = std::function<std::chrono::steady_clock::time_point()>;
 
 class DfuseModel : public UsbDevice {
  public:
-  static constexpr std::uint16_t kTransferSize = 2048;
+  static constexpr std::uint16_t transfer_size = 2048;
   // Shorter than the real ones (about 1 s and 6 ms), yet a host that does not wait for them is caught.
-  static constexpr std::chrono::milliseconds kSectorEraseTime{2};
-  static constexpr std::chrono::milliseconds kProgramTime{1};
+  static constexpr std::chrono::milliseconds sector_erase_time{2};
+  static constexpr std::chrono::milliseconds program_time{1};
 
   // `flash` outlives this.
   DfuseModel(FlashMemory& flash, const std::string& serial, MonotonicClock clock);
@@ -83,8 +83,8 @@ class DfuseModel : public UsbDevice {
 
   FlashMemory& flash_;
   MonotonicClock clock_;
-  DfuState state_ = DfuState::kIdle;
-  DfuStatus status_ = DfuStatus::kOk;
+  DfuState state_ = DfuState::idle;
+  DfuStatus status_ = DfuStatus::ok;
   std::uint32_t pointer_;
   std::uint16_t block_ = 0;
   Bytes block_data_;

@@ -9,8 +9,8 @@
 namespace virtual_lab {
 namespace {
 
-constexpr std::uint64_t kMaxFlashBytes = 64U << 20;
-constexpr std::size_t kMaxSectors = 4096;
+constexpr std::uint64_t max_flash_bytes = 64U << 20;
+constexpr std::size_t max_sectors = 4096;
 
 std::string_view take_until(std::string_view& rest, char end) {
   const std::size_t at = rest.find(end);
@@ -43,7 +43,7 @@ std::optional<SectorGroup> parse_group(std::string_view text) {
   const auto count = number(take_until(text, '*'), 10);
   const auto size = number(text, 10);
   if (!count || !size || *count == 0 || *size == 0 || rights < 'a' || rights > 'g') return std::nullopt;
-  if (*count > kMaxSectors || *size > kMaxFlashBytes / unit) return std::nullopt;
+  if (*count > max_sectors || *size > max_flash_bytes / unit) return std::nullopt;
   const unsigned bits = static_cast<unsigned>(rights) & 7U;
   return SectorGroup{*count, FlashSector{0, *size * unit, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0}};
 }
@@ -75,7 +75,7 @@ Result<FlashLayout> FlashLayout::parse(std::string_view text) {
     for (std::uint32_t i = 0; i < group->count; ++i) {
       FlashSector sector = group->sector;
       sector.offset = layout.size;
-      if (std::uint64_t{layout.size} + sector.size > kMaxFlashBytes || layout.sectors.size() >= kMaxSectors) {
+      if (std::uint64_t{layout.size} + sector.size > max_flash_bytes || layout.sectors.size() >= max_sectors) {
         return refuse("larger than 64 MiB or 4096 sectors");
       }
       layout.size += sector.size;
@@ -94,20 +94,20 @@ FlashMemory::FlashMemory(FlashLayout layout, std::span<std::uint8_t> cells)
       programs_(layout_.sectors.size(), 0) {}
 
 FlashResult FlashMemory::read(std::uint32_t offset, std::span<std::uint8_t> into) const {
-  if (!range_allows(offset, into.size(), &FlashSector::readable)) return FlashResult::kOutside;
+  if (!range_allows(offset, into.size(), &FlashSector::readable)) return FlashResult::outside;
   std::copy_n(cells_.begin() + offset, into.size(), into.begin());
-  return FlashResult::kDone;
+  return FlashResult::done;
 }
 
 FlashResult FlashMemory::erase_sector_at(std::uint32_t offset) {
   const FlashSector* sector = sector_at(offset);
-  if (sector == nullptr || !sector->erasable) return FlashResult::kOutside;
+  if (sector == nullptr || !sector->erasable) return FlashResult::outside;
   erase(static_cast<std::size_t>(sector - layout_.sectors.data()));
-  return FlashResult::kDone;
+  return FlashResult::done;
 }
 
 FlashResult FlashMemory::program(std::uint32_t offset, ByteView data) {
-  if (!range_allows(offset, data.size(), &FlashSector::writable)) return FlashResult::kOutside;
+  if (!range_allows(offset, data.size(), &FlashSector::writable)) return FlashResult::outside;
   bool every_cell_took_it = true;
   for (std::size_t i = 0; i < data.size(); ++i) {
     std::uint8_t& cell = cells_[offset + i];
@@ -118,7 +118,7 @@ FlashResult FlashMemory::program(std::uint32_t offset, ByteView data) {
     const FlashSector& sector = layout_.sectors[i];
     if (sector.offset < offset + data.size() && offset < sector.offset + sector.size) ++programs_[i];
   }
-  return every_cell_took_it ? FlashResult::kDone : FlashResult::kNotErased;
+  return every_cell_took_it ? FlashResult::done : FlashResult::not_erased;
 }
 
 void FlashMemory::erase_all() {

@@ -33,9 +33,9 @@ struct FlashLayout {
 };
 
 enum class FlashResult {
-  kDone,
-  kOutside,    // an address that is not in a sector which allows this
-  kNotErased,  // a 1 was asked for where a 0 stands; all other bits are programmed
+  done,
+  outside,     // an address that is not in a sector which allows this
+  not_erased,  // a 1 was asked for where a 0 stands; all other bits are programmed
 };
 
 class FlashMemory {

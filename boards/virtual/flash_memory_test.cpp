@@ -11,10 +11,10 @@
 namespace virtual_lab {
 namespace {
 
-constexpr std::string_view kStm32h7 = "@Internal Flash /0x08000000/16*128Kg";
+constexpr std::string_view stm32h7 = "@Internal Flash /0x08000000/16*128Kg";
 
 TEST(FlashLayout, ReadsSectorsOfOneSize) {
-  const auto layout = FlashLayout::parse(kStm32h7);
+  const auto layout = FlashLayout::parse(stm32h7);
   ASSERT_TRUE(layout) << layout.error();
   EXPECT_EQ(layout->base, 0x08000000U);
   EXPECT_EQ(layout->size, 2U << 20);
@@ -44,31 +44,31 @@ TEST(FlashLayout, RefusesWhatItCannotRead) {
 
 class Flash : public testing::Test {
  protected:
-  Flash() : cells(2U << 20, 0xff), flash(*FlashLayout::parse(kStm32h7), cells) {}
+  Flash() : cells(2U << 20, 0xff), flash(*FlashLayout::parse(stm32h7), cells) {}
 
   std::vector<std::uint8_t> cells;
   FlashMemory flash;
 };
 
 TEST_F(Flash, ProgrammingClearsBitsAndNeverSetsThem) {
-  EXPECT_EQ(flash.program(10, Bytes{0xf0, 0x0f}), FlashResult::kDone);
-  EXPECT_EQ(flash.program(10, Bytes{0xc0, 0x0f}), FlashResult::kDone);
-  EXPECT_EQ(flash.program(10, Bytes{0xff, 0x00}), FlashResult::kNotErased);
+  EXPECT_EQ(flash.program(10, Bytes{0xf0, 0x0f}), FlashResult::done);
+  EXPECT_EQ(flash.program(10, Bytes{0xc0, 0x0f}), FlashResult::done);
+  EXPECT_EQ(flash.program(10, Bytes{0xff, 0x00}), FlashResult::not_erased);
   EXPECT_EQ(cells[10], 0xc0);
   EXPECT_EQ(cells[11], 0x00);
 }
 
 TEST_F(Flash, ErasesTheWholeSectorAndNoOther) {
   const std::uint32_t sector = 128 * 1024;
-  ASSERT_EQ(flash.program(sector - 1, Bytes{1, 2}), FlashResult::kDone);
-  EXPECT_EQ(flash.erase_sector_at(sector + 77), FlashResult::kDone);
+  ASSERT_EQ(flash.program(sector - 1, Bytes{1, 2}), FlashResult::done);
+  EXPECT_EQ(flash.erase_sector_at(sector + 77), FlashResult::done);
   EXPECT_EQ(cells[sector - 1], 1);
   EXPECT_EQ(cells[sector], 0xff);
 }
 
 TEST_F(Flash, CountsErasesAndProgramsOfEachSector) {
-  ASSERT_EQ(flash.program(128 * 1024 - 1, Bytes{1, 2}), FlashResult::kDone);
-  ASSERT_EQ(flash.erase_sector_at(0), FlashResult::kDone);
+  ASSERT_EQ(flash.program(128 * 1024 - 1, Bytes{1, 2}), FlashResult::done);
+  ASSERT_EQ(flash.erase_sector_at(0), FlashResult::done);
   flash.erase_all();
   EXPECT_EQ(flash.programs()[0], 1U);
   EXPECT_EQ(flash.programs()[1], 1U);
@@ -79,21 +79,21 @@ TEST_F(Flash, CountsErasesAndProgramsOfEachSector) {
 
 TEST_F(Flash, RefusesWhatReachesBeyondItsEnd) {
   Bytes two(2);
-  EXPECT_EQ(flash.read(flash.layout().size - 1, two), FlashResult::kOutside);
-  EXPECT_EQ(flash.read(UINT32_MAX, two), FlashResult::kOutside);
-  EXPECT_EQ(flash.program(flash.layout().size - 1, two), FlashResult::kOutside);
-  EXPECT_EQ(flash.erase_sector_at(flash.layout().size), FlashResult::kOutside);
+  EXPECT_EQ(flash.read(flash.layout().size - 1, two), FlashResult::outside);
+  EXPECT_EQ(flash.read(UINT32_MAX, two), FlashResult::outside);
+  EXPECT_EQ(flash.program(flash.layout().size - 1, two), FlashResult::outside);
+  EXPECT_EQ(flash.erase_sector_at(flash.layout().size), FlashResult::outside);
 }
 
 TEST(FlashRights, AreKept) {
   std::vector<std::uint8_t> cells(3072, 0xff);
   FlashMemory flash(*FlashLayout::parse("@F /0x0/1*1Kg,1*1Ka,1*1Kd"), cells);
   Bytes one{0};
-  EXPECT_EQ(flash.program(1024, one), FlashResult::kOutside);
-  EXPECT_EQ(flash.erase_sector_at(1024), FlashResult::kOutside);
-  EXPECT_EQ(flash.program(1023, Bytes{0, 0}), FlashResult::kOutside);
-  EXPECT_EQ(flash.program(2048, one), FlashResult::kDone);
-  EXPECT_EQ(flash.read(2048, one), FlashResult::kOutside);
+  EXPECT_EQ(flash.program(1024, one), FlashResult::outside);
+  EXPECT_EQ(flash.erase_sector_at(1024), FlashResult::outside);
+  EXPECT_EQ(flash.program(1023, Bytes{0, 0}), FlashResult::outside);
+  EXPECT_EQ(flash.program(2048, one), FlashResult::done);
+  EXPECT_EQ(flash.read(2048, one), FlashResult::outside);
 }
 
 class KeptFlash : public testing::Test {

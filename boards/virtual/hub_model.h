@@ -7,9 +7,9 @@ namespace virtual_lab {
 
 class HubModel : public UsbDevice {
  public:
-  static constexpr unsigned kMaxPorts = 15;
+  static constexpr unsigned max_ports = 15;
 
-  // Ports count from 1 to `ports`, which is at most kMaxPorts.
+  // Ports count from 1 to `ports`, which is at most max_ports.
   explicit HubModel(unsigned ports);
 
   [[nodiscard]] BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) override;

@@ -13,25 +13,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kCommands =
+constexpr std::string_view commands =
     "expected boot-pin PORT on|off, unplug PORT, plug PORT, power PORT on|off, reset PORT, status PORT or list";
 
 std::string port_name(const VirtualBoard& board) { return fmt::format("1-{}", board.spec().port); }
 
 // What a command line asks of a board.
 std::optional<BoardInput> input_of(const std::vector<std::string>& words) {
-  static const std::map<std::string, BoardInput> kInputs{
-      {"boot-pin on", BoardInput::kBootPinOn},
-      {"boot-pin off", BoardInput::kBootPinOff},
-      {"power on", BoardInput::kPortPowerOn},
-      {"power off", BoardInput::kPortPowerOff},
-      {"plug", BoardInput::kPlug},
-      {"unplug", BoardInput::kUnplug},
-      {"reset", BoardInput::kReset},
+  static const std::map<std::string, BoardInput> inputs{
+      {"boot-pin on", BoardInput::boot_pin_on},
+      {"boot-pin off", BoardInput::boot_pin_off},
+      {"power on", BoardInput::port_power_on},
+      {"power off", BoardInput::port_power_off},
+      {"plug", BoardInput::plug},
+      {"unplug", BoardInput::unplug},
+      {"reset", BoardInput::reset},
   };
   if (words.size() < 2 || words.size() > 3) return std::nullopt;
-  const auto found = kInputs.find(words.size() == 2 ? words[0] : words[0] + " " + words[2]);
-  return found == kInputs.end() ? std::nullopt : std::optional(found->second);
+  const auto found = inputs.find(words.size() == 2 ? words[0] : words[0] + " " + words[2]);
+  return found == inputs.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Lab>> Lab::open(EventLoop& loop, const LabSettings& setti
   for (const UnitSpec& unit : settings.units) ports = std::max(ports, unit.port);
   const auto started = lab->bus_.start(ports, [raw = lab.get()](unsigned port, bool on) {
     if (VirtualBoard* board = raw->board_at(fmt::format("1-{}", port)); board != nullptr) {
-      board->handle(on ? BoardInput::kPortPowerOn : BoardInput::kPortPowerOff);
+      board->handle(on ? BoardInput::port_power_on : BoardInput::port_power_off);
     }
   });
   if (!started) return failure(started.error());
@@ -59,7 +59,7 @@ Result<std::unique_ptr<Lab>> Lab::open(EventLoop& loop, const LabSettings& setti
     return failure(listening.error());
   if (const auto published = lab->publish(); !published) return failure(published.error());
 
-  for (const auto& board : lab->boards_) board->handle(BoardInput::kPortPowerOn);
+  for (const auto& board : lab->boards_) board->handle(BoardInput::port_power_on);
   loop.run_until([&] {
     return std::all_of(lab->boards_.begin(), lab->boards_.end(), [](const auto& board) { return board->settled(); });
   });
@@ -115,7 +115,7 @@ Result<std::string> Lab::obey(const std::string& line) {
   std::istringstream stream(line);
   std::vector<std::string> words;
   for (std::string word; stream >> word;) words.push_back(word);
-  if (words.empty()) return failure(std::string(kCommands));
+  if (words.empty()) return failure(std::string(commands));
   if (words[0] == "list" && words.size() == 1) {
     std::string ports = "[";
     for (const auto& board : boards_) ports += (ports.size() > 1 ? "," : "") + board->status_json();
@@ -123,7 +123,7 @@ Result<std::string> Lab::obey(const std::string& line) {
   }
   const auto input = input_of(words);
   const bool asks_status = words[0] == "status" && words.size() == 2;
-  if (!input && !asks_status) return failure(fmt::format("cannot do \"{}\"; {}", line.substr(0, 80), kCommands));
+  if (!input && !asks_status) return failure(fmt::format("cannot do \"{}\"; {}", line.substr(0, 80), commands));
   VirtualBoard* board = board_at(words[1]);
   if (board == nullptr) {
     std::vector<std::string> ports;

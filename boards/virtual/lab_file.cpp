@@ -101,7 +101,7 @@ fs::path find_board_file(const YamlFile& lab, const YAML::Node& unit, const std:
   folders.insert(folders.end(), elsewhere.begin(), elsewhere.end());
   for (const fs::path& folder : folders) {
     std::error_code ignored;
-    const fs::path candidate = folder / (board + ".yaml");
+    fs::path candidate = folder / (board + ".yaml");
     if (fs::is_regular_file(candidate, ignored)) return candidate;
   }
   lab.fail(unit["board"], fmt::format("no file {}.yaml beside the lab file, above it or in a folder boards/", board));
@@ -110,8 +110,8 @@ fs::path find_board_file(const YamlFile& lab, const YAML::Node& unit, const std:
 void read_chip(const fs::path& board_file, UnitSpec& unit) {
   const YamlFile board(board_file);
   unit.chip = board.text(board.root(), "chip");
-  constexpr std::size_t kMaxChipName = 23;  // the image header's field holds 24 bytes
-  if (unit.chip.size() > kMaxChipName || unit.chip.find('/') != std::string::npos) {
+  constexpr std::size_t max_chip_name = 23;  // the image header's field holds 24 bytes
+  if (unit.chip.size() > max_chip_name || unit.chip.find('/') != std::string::npos) {
     board.fail(board.root()["chip"], fmt::format("expected a chip's name, not \"{}\"", unit.chip));
   }
   const YamlFile chip(board_file.parent_path() / "chips" / (unit.chip + ".yaml"));
@@ -134,10 +134,10 @@ unsigned read_port(const YamlFile& lab, const YAML::Node& block) {
   const auto parsed =
       std::from_chars(text.data() + std::min<std::size_t>(2, text.size()), text.data() + text.size(), port);
   const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (!text.starts_with("1-") || !whole || port < 1 || port > HubModel::kMaxPorts ||
+  if (!text.starts_with("1-") || !whole || port < 1 || port > HubModel::max_ports ||
       text != fmt::format("1-{}", port)) {
     lab.fail(block["port"],
-             fmt::format("expected a port from \"1-1\" to \"1-{}\", not \"{}\"", HubModel::kMaxPorts, text));
+             fmt::format("expected a port from \"1-1\" to \"1-{}\", not \"{}\"", HubModel::max_ports, text));
   }
   return port;
 }

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kUnit = R"(  - id: one
+constexpr std::string_view one_unit = R"(  - id: one
     kind: virtual
     board: board
     virtual: {port: "1-1", serial: "V1", core: native}
@@ -47,7 +47,7 @@ class LabFile : public testing::Test {
 };
 
 TEST_F(LabFile, GivesUnitsWithTheirChipsFacts) {
-  const auto units = read_units(std::string(kUnit) + "  - {id: bench, kind: usb, board: whatever}\n");
+  const auto units = read_units(std::string(one_unit) + "  - {id: bench, kind: usb, board: whatever}\n");
   ASSERT_TRUE(units) << units.error();
   ASSERT_EQ(units->size(), 1U);
   const UnitSpec& unit = units->front();
@@ -61,11 +61,11 @@ TEST_F(LabFile, GivesUnitsWithTheirChipsFacts) {
 
 TEST_F(LabFile, FindsBoardsAboveItselfAndElsewhere) {
   fs::create_directories(folder / "boards/virtual");
-  write("boards/virtual/lab.yaml", "version: 1\nunits:\n" + std::string(kUnit));
+  write("boards/virtual/lab.yaml", "version: 1\nunits:\n" + std::string(one_unit));
   EXPECT_TRUE(read_lab_file(folder / "boards/virtual/lab.yaml", {}));
   fs::create_directories(folder / "elsewhere");
   fs::rename(folder / "boards", folder / "elsewhere/there");
-  expect_error(read_units(std::string(kUnit)), "lab.yaml:5", "no file board.yaml");
+  expect_error(read_units(std::string(one_unit)), "lab.yaml:5", "no file board.yaml");
   EXPECT_TRUE(read_lab_file(folder / "lab.yaml", {folder / "elsewhere/there"}));
 }
 
@@ -83,7 +83,7 @@ TEST_F(LabFile, RefusesWhatIsNotALabFile) {
 
 TEST_F(LabFile, RefusesUnitsByLineAndReason) {
   const auto with = [&](const std::string& from, const std::string& to) {
-    std::string text(kUnit);
+    std::string text(one_unit);
     text.replace(text.find(from), from.size(), to);
     return read_units(text);
   };
@@ -105,7 +105,7 @@ TEST_F(LabFile, RefusesUnitsByLineAndReason) {
 }
 
 TEST_F(LabFile, RefusesTwoOfAKind) {
-  const std::string one(kUnit);
+  const std::string one(one_unit);
   const auto other = [&](const std::string& id, const std::string& port, const std::string& serial) {
     return read_units(one + "  - {id: " + id + ", kind: virtual, board: board, virtual: {port: \"" + port +
                       "\", serial: " + serial + ", core: native}}\n");
@@ -117,7 +117,7 @@ TEST_F(LabFile, RefusesTwoOfAKind) {
 }
 
 TEST_F(LabFile, RefusesBadBoardAndChipFilesInTheirOwnName) {
-  const std::string unit(kUnit);
+  const std::string unit(one_unit);
   write("boards/board.yaml", "version: 1\n");
   expect_error(read_units(unit), "boards/board.yaml:1", "\"chip\" is missing");
   write("boards/board.yaml", "version: 1\nchip: none\n");

@@ -6,7 +6,7 @@
 namespace virtual_lab {
 
 void LabLog::write(std::string_view who, std::string_view text) {
-  if (file_ == nullptr || written_bytes_ >= kMaxBytes) return;
+  if (file_ == nullptr || written_bytes_ >= max_bytes) return;
   if (text.ends_with('\n')) text.remove_suffix(1);
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   const auto milliseconds = now.time_since_epoch().count() % 1000;

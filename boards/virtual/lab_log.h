@@ -10,7 +10,7 @@ namespace virtual_lab {
 
 class LabLog {
  public:
-  static constexpr std::size_t kMaxBytes = 16U << 20;
+  static constexpr std::size_t max_bytes = 16U << 20;
 
   explicit LabLog(const std::filesystem::path& file) : file_(std::fopen(file.c_str(), "ae")) {}
 

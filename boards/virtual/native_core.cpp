@@ -44,11 +44,11 @@ struct CoreDescriptors {
 
 // Between fork and exec, in a process that has threads: system calls only.
 [[noreturn]] void become_core(CoreDescriptors fds, const char* name, const NetworkNamespace* network, pid_t lab) {
-  constexpr int kExecFailed = 127;
+  constexpr int exec_failed = 127;
   ::setsid();
   if (network != nullptr &&
       (::setns(network->user_fd(), CLONE_NEWUSER) != 0 || ::setns(network->network_fd(), CLONE_NEWNET) != 0)) {
-    ::_exit(kExecFailed);
+    ::_exit(exec_failed);
   }
   // First out of the way, since their numbers may be those that are wanted.
   for (int& fd : fds.standard) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(fds.standard.size()));
@@ -63,15 +63,15 @@ struct CoreDescriptors {
   ::signal(SIGPIPE, SIG_DFL);
   const rlimit no_core_dump{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core_dump);
-  if (::chdir("/") != 0) ::_exit(kExecFailed);
+  if (::chdir("/") != 0) ::_exit(exec_failed);
   // After setns(), which clears it. The lab may have died before.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != lab) ::_exit(kExecFailed);
+  if (::getppid() != lab) ::_exit(exec_failed);
   char path_variable[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   char* const environment[] = {path_variable, nullptr};
   char* const arguments[] = {const_cast<char*>(name), nullptr};
   ::fexecve(fds.code, arguments, environment);
-  ::_exit(kExecFailed);
+  ::_exit(exec_failed);
 }
 
 std::string describe_end(int status) {
@@ -189,7 +189,7 @@ void NativeCore::read_errors() {
 }
 
 void NativeCore::serve_bus() {
-  std::array<std::uint8_t, CoreBus::kMaxRequest + 1> buffer;
+  std::array<std::uint8_t, CoreBus::max_request + 1> buffer;
   const ssize_t got = ::recv(bus_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
@@ -197,8 +197,8 @@ void NativeCore::serve_bus() {
     return;
   }
   // What it said before it asked comes first; at most what the socket can hold, lest a babbling one keeps us here.
-  constexpr int kMaxReads = 32;
-  for (int i = 0; i < kMaxReads && read_console(); ++i) {
+  constexpr int max_reads = 32;
+  for (int i = 0; i < max_reads && read_console(); ++i) {
   }
   const auto request = ports_.bus_request;  // a copy: it may destroy this
   request(ByteView(buffer).first(static_cast<std::size_t>(got)));

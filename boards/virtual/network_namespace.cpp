@@ -42,11 +42,11 @@ int enter_new_namespaces() {
   return bring_loopback_up() ? 0 : errno;
 }
 
-[[noreturn]] void hold(int report, pid_t lab) {
-  constexpr int kReport = 3;
-  if (report != kReport) ::dup2(report, kReport);
+[[noreturn]] void hold(int report_fd, pid_t lab) {
+  constexpr int report = 3;
+  if (report_fd != report) ::dup2(report_fd, report);
   ::close_range(0, 2, 0);
-  ::close_range(kReport + 1, ~0U, 0);
+  ::close_range(report + 1, ~0U, 0);
   ::setsid();
   ::prctl(PR_SET_NAME, "virtual-lab-net");
   const int error = enter_new_namespaces();
@@ -54,8 +54,8 @@ int enter_new_namespaces() {
   ::prctl(PR_SET_DUMPABLE, 1);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != lab) ::_exit(1);
-  if (::write(kReport, &error, sizeof error) != sizeof error || error != 0) ::_exit(1);
-  ::close(kReport);
+  if (::write(report, &error, sizeof error) != sizeof error || error != 0) ::_exit(1);
+  ::close(report);
   while (true) ::pause();
 }
 

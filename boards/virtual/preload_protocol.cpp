@@ -21,7 +21,7 @@ void PreloadReply::append(const PreloadMessage& message) {
 }
 
 void PreloadReply::write_memory(std::uint64_t address, ByteView bytes) {
-  append({static_cast<std::uint64_t>(PreloadCommand::kWriteMemory), address, bytes.size()});
+  append({static_cast<std::uint64_t>(PreloadCommand::write_memory), address, bytes.size()});
   bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
 }
 
@@ -35,7 +35,7 @@ void PreloadReply::write_memory_u64(std::uint64_t address, std::uint64_t value) 
 
 void PreloadReply::done(int error, std::int64_t result) {
   const std::int64_t answer = error == 0 ? result : -1;
-  append({static_cast<std::uint64_t>(PreloadCommand::kDone), static_cast<std::uint64_t>(answer),
+  append({static_cast<std::uint64_t>(PreloadCommand::done), static_cast<std::uint64_t>(answer),
           static_cast<std::uint64_t>(error)});
 }
 
@@ -45,7 +45,7 @@ bool PreloadConnection::receive(PreloadMessage& message) {
 
 bool PreloadConnection::read_memory(std::uint64_t address, std::span<std::uint8_t> into) {
   if (into.empty()) return true;
-  const PreloadMessage question{static_cast<std::uint64_t>(PreloadCommand::kReadMemory), address, into.size()};
+  const PreloadMessage question{static_cast<std::uint64_t>(PreloadCommand::read_memory), address, into.size()};
   return send_all(bytes_of(question)) && receive_all(into);
 }
 

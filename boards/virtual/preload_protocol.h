@@ -9,12 +9,12 @@
 namespace virtual_lab {
 
 enum class PreloadCommand : std::uint64_t {
-  kIoctl = 1,        // from the client: request, argument
-  kDone = 3,         // to the client: result, errno
-  kReadMemory = 5,   // to the client: address, length; the bytes come back
-  kWriteMemory = 6,  // to the client: address, length, and the bytes follow
-  kRead = 7,         // from the client: buffer, length
-  kWrite = 8,        // from the client: buffer, length
+  ioctl = 1,         // from the client: request, argument
+  done = 3,          // to the client: result, errno
+  read_memory = 5,   // to the client: address, length; the bytes come back
+  write_memory = 6,  // to the client: address, length, and the bytes follow
+  read = 7,          // from the client: buffer, length
+  write = 8,         // from the client: buffer, length
 };
 
 // As the library lays it out: three unsigned longs.

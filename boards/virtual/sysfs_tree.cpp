@@ -10,8 +10,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kBus = "/sys/devices/pci0000:00/0000:00:14.0/usb1";
-constexpr unsigned kUsbMajor = 189;
+constexpr std::string_view bus = "/sys/devices/pci0000:00/0000:00:14.0/usb1";
+constexpr unsigned usb_major = 189;
 
 void write_file(const fs::path& path, std::string_view text) {
   std::ofstream file(path, std::ios::binary);
@@ -21,7 +21,7 @@ void write_file(const fs::path& path, std::string_view text) {
 }
 
 std::string syspath_of(const UsbPlace& place) {
-  return place.port == 0 ? std::string(kBus) : fmt::format("{}/{}", kBus, place.name());
+  return place.port == 0 ? std::string(bus) : fmt::format("{}/{}", bus, place.name());
 }
 
 std::string attribute_string(const UsbDescriptors& descriptors, unsigned index) {
@@ -67,7 +67,7 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
       {"manufacturer", attribute_string(descriptors, 1)},
       {"product", attribute_string(descriptors, 2)},
       {"serial", attribute_string(descriptors, 3)},
-      {"dev", fmt::format("{}:{}\n", kUsbMajor, minor)},
+      {"dev", fmt::format("{}:{}\n", usb_major, minor)},
       {"descriptors",
        std::string(device.begin(), device.end()) + std::string(configuration.begin(), configuration.end())},
   };
@@ -76,7 +76,7 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
              {"DEVNAME", place.node()},
              {"BUSNUM", "001"},
              {"DEVNUM", fmt::format("{:03}", place.device_number)},
-             {"MAJOR", std::to_string(kUsbMajor)},
+             {"MAJOR", std::to_string(usb_major)},
              {"MINOR", std::to_string(minor)},
              {"PRODUCT", product_text},
              {"TYPE", fmt::format("{}/{}/{}", device[4], device[5], device[6])},
@@ -88,9 +88,9 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
   const std::string flat_node = fmt::format("bus_usb_001_{:03}", place.device_number);
   fs::create_directories(root_ / "dev/.node");
   fs::remove(root_ / "dev/.node" / flat_node);
-  fs::create_symlink(fmt::format("{}:{}", kUsbMajor, minor), root_ / "dev/.node" / flat_node);
+  fs::create_symlink(fmt::format("{}:{}", usb_major, minor), root_ / "dev/.node" / flat_node);
   fs::create_directories(root_ / "sys/dev/char");
-  const fs::path by_number = root_ / "sys/dev/char" / fmt::format("{}:{}", kUsbMajor, minor);
+  const fs::path by_number = root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, minor);
   fs::remove(by_number);
   fs::create_symlink("../.." + path.substr(4), by_number);
 
@@ -125,8 +125,8 @@ void SysfsTree::add_entry(const UsbPlace& place, const std::string& syspath, con
   for (const auto& [name, value] : attributes) write_file(directory / name, value);
   std::string uevent;
   for (const auto& [key, value] : properties) {
-    constexpr std::string_view kDev = "/dev/";
-    uevent += fmt::format("{}={}\n", key, key == "DEVNAME" ? value.substr(kDev.size()) : value);
+    constexpr std::string_view dev = "/dev/";
+    uevent += fmt::format("{}={}\n", key, key == "DEVNAME" ? value.substr(dev.size()) : value);
   }
   write_file(directory / "uevent", uevent);
   std::string to_sys;  // as many ".." as there are directories between this one and /sys
@@ -154,7 +154,7 @@ void SysfsTree::remove(const UsbPlace& place) {
   for (const Entry& entry : leaving) {
     fs::remove(root_ / "sys/bus/usb/devices" / below_root(entry.syspath).filename(), ignored);
   }
-  fs::remove(root_ / "sys/dev/char" / fmt::format("{}:{}", kUsbMajor, place.device_number - 1), ignored);
+  fs::remove(root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, place.device_number - 1), ignored);
   fs::remove(root_ / "dev/.node" / fmt::format("bus_usb_001_{:03}", place.device_number), ignored);
   fs::remove_all(below_root(syspath_of(place)), ignored);
   for (const Entry& entry : leaving) uevents_.send({"remove", entry.syspath, "usb", entry.properties});

@@ -14,25 +14,25 @@ namespace {
 
 // A program that is still busy in the folder may make files while it is removed.
 void remove_folder(const std::filesystem::path& path) {
-  constexpr int kAttempts = 3;
-  for (int i = 0; i < kAttempts; ++i) {
+  constexpr int attempts = 3;
+  for (int i = 0; i < attempts; ++i) {
     std::error_code error;
     std::filesystem::remove_all(path, error);
     if (!error) return;
   }
 }
 
-[[noreturn]] void wait_and_remove(int alive, const std::filesystem::path& path) {
-  constexpr int kAlive = 3;
-  if (alive != kAlive) ::dup2(alive, kAlive);
+[[noreturn]] void wait_and_remove(int alive_fd, const std::filesystem::path& path) {
+  constexpr int alive = 3;
+  if (alive_fd != alive) ::dup2(alive_fd, alive);
   ::close_range(0, 2, 0);
-  ::close_range(kAlive + 1, ~0U, 0);
+  ::close_range(alive + 1, ~0U, 0);
   ::setsid();
   ::prctl(PR_SET_NAME, "virtual-lab-rm");
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(ignored, SIG_IGN);
   [[maybe_unused]] const int at_root = ::chdir("/");
   char byte = 0;
-  while (::read(kAlive, &byte, 1) < 0 && errno == EINTR) {
+  while (::read(alive, &byte, 1) < 0 && errno == EINTR) {
   }
   remove_folder(path);
   ::_exit(0);

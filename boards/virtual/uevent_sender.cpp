@@ -27,43 +27,43 @@ struct MonitorHeader {
 };
 static_assert(sizeof(MonitorHeader) == 40);
 
-enum class Sent { kYes, kLater, kNobodyThere };
+enum class Sent { yes, later, nobody_there };
 
 Sent send_to(const std::filesystem::path& listener, const Bytes& message) {
   const UniqueFd fd(::socket(AF_UNIX, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = listener.string();
-  if (!fd.valid() || path.size() >= sizeof address.sun_path) return Sent::kNobodyThere;
+  if (!fd.valid() || path.size() >= sizeof address.sun_path) return Sent::nobody_there;
   path.copy(address.sun_path, path.size());
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return errno == EAGAIN ? Sent::kLater : Sent::kNobodyThere;
+    return errno == EAGAIN ? Sent::later : Sent::nobody_there;
   }
-  if (::send(fd.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0) return Sent::kYes;
-  return errno == EAGAIN || errno == ENOBUFS ? Sent::kLater : Sent::kNobodyThere;
+  if (::send(fd.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0) return Sent::yes;
+  return errno == EAGAIN || errno == ENOBUFS ? Sent::later : Sent::nobody_there;
 }
 
 }  // namespace
 
 std::uint32_t murmur_hash2(std::string_view text) {
-  constexpr std::uint32_t kMultiplier = 0x5bd1e995;
+  constexpr std::uint32_t multiplier = 0x5bd1e995;
   auto hash = static_cast<std::uint32_t>(text.size());
   for (; text.size() >= 4; text.remove_prefix(4)) {
     std::uint32_t word = 0;
     std::memcpy(&word, text.data(), sizeof word);
-    word *= kMultiplier;
+    word *= multiplier;
     word ^= word >> 24;
-    word *= kMultiplier;
-    hash = (hash * kMultiplier) ^ word;
+    word *= multiplier;
+    hash = (hash * multiplier) ^ word;
   }
   if (!text.empty()) {
     for (std::size_t i = 0; i < text.size(); ++i) {
       hash ^= static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) << (8 * i);
     }
-    hash *= kMultiplier;
+    hash *= multiplier;
   }
   hash ^= hash >> 13;
-  hash *= kMultiplier;
+  hash *= multiplier;
   hash ^= hash >> 15;
   return hash;
 }
@@ -100,7 +100,7 @@ void UeventSender::send(const Uevent& event) {
     if (!entry.path().filename().string().starts_with("event")) continue;
     auto& queue = waiting_[entry.path()];
     queue.push_back(message);
-    if (queue.size() > kMaxWaiting) queue.pop_front();
+    if (queue.size() > max_waiting) queue.pop_front();
   }
   flush();
 }
@@ -108,14 +108,14 @@ void UeventSender::send(const Uevent& event) {
 bool UeventSender::flush() {
   for (auto listener = waiting_.begin(); listener != waiting_.end();) {
     auto& queue = listener->second;
-    Sent sent = Sent::kYes;
-    while (!queue.empty() && (sent = send_to(listener->first, queue.front())) == Sent::kYes) queue.pop_front();
-    if (sent == Sent::kNobodyThere) {
+    Sent sent = Sent::yes;
+    while (!queue.empty() && (sent = send_to(listener->first, queue.front())) == Sent::yes) queue.pop_front();
+    if (sent == Sent::nobody_there) {
       // The socket of a client that has ended.
       std::error_code ignored;
       std::filesystem::remove(listener->first, ignored);
     }
-    const bool keep = sent == Sent::kLater;
+    const bool keep = sent == Sent::later;
     listener = keep ? std::next(listener) : waiting_.erase(listener);
   }
   return !waiting_.empty();

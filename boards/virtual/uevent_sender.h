@@ -29,7 +29,7 @@ struct Uevent {
 
 class UeventSender {
  public:
-  static constexpr std::size_t kMaxWaiting = 1024;  // events a listener
+  static constexpr std::size_t max_waiting = 1024;  // events a listener
 
   // Listeners bind Unix sockets named event… in `root`, $UMOCKDEV_DIR (see usb_shim.c).
   explicit UeventSender(std::filesystem::path root) : root_(std::move(root)) {}

@@ -13,10 +13,10 @@
 namespace virtual_lab {
 namespace {
 
-const Uevent kAdd{"add", "/sys/devices/usb1/1-1", "usb", {{"DEVTYPE", "usb_device"}, {"DEVNUM", "002"}}};
+const Uevent add_event{"add", "/sys/devices/usb1/1-1", "usb", {{"DEVTYPE", "usb_device"}, {"DEVNUM", "002"}}};
 
 TEST(Uevent, HasLibudevsFrame) {
-  const Bytes message = encode_uevent(kAdd, 7);
+  const Bytes message = encode_uevent(add_event, 7);
   EXPECT_STREQ(reinterpret_cast<const char*>(message.data()), "libudev");
   EXPECT_EQ(Bytes(message.begin() + 8, message.begin() + 12), (Bytes{0xfe, 0xed, 0xca, 0xfe}));
   EXPECT_EQ(read_u32(message, 16), 40U);
@@ -57,7 +57,7 @@ TEST_F(Uevents, ReachEveryListener) {
   const UniqueFd one = listen("event1");
   const UniqueFd two = listen("event2");
   UeventSender sender(root);
-  sender.send(kAdd);
+  sender.send(add_event);
   EXPECT_EQ(received(one), 1);
   EXPECT_EQ(received(two), 1);
 }
@@ -69,7 +69,7 @@ TEST_F(Uevents, WaitForAListenerThatIsBehindInOrderAndWithoutBlocking) {
   int total = 0;
   int seen_by_quick = 0;
   for (; total < 600; ++total) {
-    sender.send(kAdd);
+    sender.send(add_event);
     seen_by_quick += received(quick);
   }
   EXPECT_EQ(seen_by_quick, 600);
@@ -86,8 +86,8 @@ TEST_F(Uevents, WaitForAListenerThatIsBehindInOrderAndWithoutBlocking) {
 TEST_F(Uevents, AreBoundedForAListenerThatNeverReads) {
   const UniqueFd stopped = listen("event1");
   UeventSender sender(root);
-  const int many = static_cast<int>(UeventSender::kMaxWaiting) + 500;
-  for (int i = 0; i < many; ++i) sender.send(kAdd);
+  const int many = static_cast<int>(UeventSender::max_waiting) + 500;
+  for (int i = 0; i < many; ++i) sender.send(add_event);
   int seen = 0;
   int got = 0;
   while ((got = received(stopped)) > 0) {
@@ -95,13 +95,13 @@ TEST_F(Uevents, AreBoundedForAListenerThatNeverReads) {
     sender.flush();
   }
   EXPECT_LT(seen, many);
-  EXPECT_GE(seen, static_cast<int>(UeventSender::kMaxWaiting));
+  EXPECT_GE(seen, static_cast<int>(UeventSender::max_waiting));
 }
 
 TEST_F(Uevents, ForgetAListenerThatIsGone) {
   listen("event1").reset();
   UeventSender sender(root);
-  sender.send(kAdd);
+  sender.send(add_event);
   EXPECT_FALSE(std::filesystem::exists(root / "event1"));
   EXPECT_FALSE(sender.flush());
 }

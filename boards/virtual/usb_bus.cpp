@@ -39,7 +39,7 @@ void UsbBus::show_power(unsigned port, bool on) {
   hub_->show_power(port, on);
 }
 
-Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(Plug plug) {
+Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
   auto device = std::make_shared<UsbfsDevice>(plug.model, plug.board_mutex);
   device->on_event([this, weak = std::weak_ptr<UsbfsDevice>(device), sink = plug.on_event](const DeviceEvent& event) {
     loop_.post([weak, sink, event] {
@@ -64,7 +64,7 @@ Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(Plug plug) {
 // As the kernel does: each plug gets the next number, so that a stale handle never meets a new device.
 unsigned UsbBus::take_device_number() {
   do {
-    last_device_number_ = last_device_number_ % kMaxDeviceNumber + 1;
+    last_device_number_ = last_device_number_ % max_device_number + 1;
   } while (last_device_number_ == 1 || number_is_taken_[last_device_number_]);
   number_is_taken_[last_device_number_] = true;
   return last_device_number_;
@@ -87,10 +87,10 @@ void UsbBus::hub_shows(unsigned port, bool connected) {
 }
 
 void UsbBus::flush_uevents() {
-  constexpr std::chrono::milliseconds kRetry{5};
+  constexpr std::chrono::milliseconds retry{5};
   loop_.cancel(uevent_timer_);
   uevent_timer_ = 0;
-  if (uevents_.flush()) uevent_timer_ = loop_.after(kRetry, [this] { flush_uevents(); });
+  if (uevents_.flush()) uevent_timer_ = loop_.after(retry, [this] { flush_uevents(); });
 }
 
 }  // namespace virtual_lab

@@ -54,7 +54,7 @@ class UsbBus {
     // Called in the loop, not after the device was unplugged.
     std::function<void(const DeviceEvent&)> on_event;
   };
-  [[nodiscard]] Result<std::unique_ptr<PluggedDevice>> plug(Plug plug);
+  [[nodiscard]] Result<std::unique_ptr<PluggedDevice>> plug(const Plug& plug);
 
  private:
   friend class PluggedDevice;
@@ -64,14 +64,14 @@ class UsbBus {
   void hub_shows(unsigned port, bool connected);
   void flush_uevents();
 
-  static constexpr unsigned kMaxDeviceNumber = 127;
+  static constexpr unsigned max_device_number = 127;
 
   EventLoop& loop_;
   const std::filesystem::path root_;
   UeventSender uevents_;
   SysfsTree sysfs_;
   UsbfsClients clients_;
-  std::array<bool, kMaxDeviceNumber + 1> number_is_taken_{};
+  std::array<bool, max_device_number + 1> number_is_taken_{};
   unsigned last_device_number_ = 1;
   EventLoop::TimerId uevent_timer_ = 0;
   std::shared_ptr<HubModel> hub_;

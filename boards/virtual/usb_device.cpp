@@ -6,20 +6,20 @@ namespace virtual_lab {
 namespace {
 
 // Chapter 9.4, table 9-4, and table 9-5 for the descriptors' types.
-constexpr std::uint8_t kGetStatus = 0;
-constexpr std::uint8_t kClearFeature = 1;
-constexpr std::uint8_t kSetFeature = 3;
-constexpr std::uint8_t kGetDescriptor = 6;
-constexpr std::uint8_t kGetConfiguration = 8;
-constexpr std::uint8_t kSetConfiguration = 9;
-constexpr std::uint8_t kGetInterface = 10;
-constexpr std::uint8_t kSetInterface = 11;
-constexpr std::uint8_t kDeviceDescriptor = 1;
-constexpr std::uint8_t kConfigurationDescriptor = 2;
-constexpr std::uint8_t kStringDescriptor = 3;
-constexpr std::uint8_t kInterfaceDescriptor = 4;
-constexpr std::uint8_t kEndpointDescriptor = 5;
-constexpr std::size_t kMaxStringCharacters = 126;
+constexpr std::uint8_t get_status = 0;
+constexpr std::uint8_t clear_feature = 1;
+constexpr std::uint8_t set_feature = 3;
+constexpr std::uint8_t get_descriptor = 6;
+constexpr std::uint8_t get_configuration = 8;
+constexpr std::uint8_t set_configuration = 9;
+constexpr std::uint8_t get_interface = 10;
+constexpr std::uint8_t set_interface = 11;
+constexpr std::uint8_t device_type = 1;
+constexpr std::uint8_t configuration_type = 2;
+constexpr std::uint8_t string_type = 3;
+constexpr std::uint8_t interface_type = 4;
+constexpr std::uint8_t endpoint_type = 5;
+constexpr std::size_t max_string_characters = 126;
 
 }  // namespace
 
@@ -32,14 +32,14 @@ std::vector<UsbInterface> UsbDescriptors::interfaces() const {
   std::vector<UsbInterface> found;
   for (std::size_t at = 0; at + 2 <= configuration.size() && configuration[at] >= 2; at += configuration[at]) {
     const ByteView one = ByteView(configuration).subspan(at);
-    if (one[1] == kInterfaceDescriptor) found.push_back(UsbInterface{one[2], one[5], one[6], one[7], one[8], {}});
-    if (one[1] == kEndpointDescriptor && !found.empty()) found.back().endpoints.push_back(one[2]);
+    if (one[1] == interface_type) found.push_back(UsbInterface{one[2], one[5], one[6], one[7], one[8], {}});
+    if (one[1] == endpoint_type && !found.empty()) found.back().endpoints.push_back(one[2]);
   }
   return found;
 }
 
 Bytes device_descriptor(const DeviceIdentity& identity) {
-  Bytes bytes{18, kDeviceDescriptor};
+  Bytes bytes{18, device_type};
   append_u16(bytes, identity.usb_version);
   bytes.insert(bytes.end(), {identity.class_code, identity.subclass, identity.protocol, 64});
   append_u16(bytes, identity.vendor_id);
@@ -50,7 +50,7 @@ Bytes device_descriptor(const DeviceIdentity& identity) {
 }
 
 Bytes configuration_descriptor(const ConfigurationShape& shape, const Bytes& what_belongs_to_it) {
-  Bytes bytes{9, kConfigurationDescriptor};
+  Bytes bytes{9, configuration_type};
   append_u16(bytes, static_cast<unsigned>(9 + what_belongs_to_it.size()));
   bytes.insert(bytes.end(), {shape.interfaces, 1, 0, shape.attributes, shape.max_power_2ma});
   bytes.insert(bytes.end(), what_belongs_to_it.begin(), what_belongs_to_it.end());
@@ -62,10 +62,10 @@ std::optional<std::size_t> UsbDevice::control(const SetupPacket& setup, std::spa
   return setup.is_standard() ? standard_request(setup, data) : class_request(setup, data);
 }
 
-BulkStep UsbDevice::bulk_out(std::uint8_t /*endpoint*/, ByteView /*data*/) { return {Handshake::kStall, 0}; }
+BulkStep UsbDevice::bulk_out(std::uint8_t /*endpoint*/, ByteView /*data*/) { return {Handshake::stall, 0}; }
 
 BulkStep UsbDevice::bulk_in(std::uint8_t /*endpoint*/, std::span<std::uint8_t> /*into*/) {
-  return {Handshake::kStall, 0};
+  return {Handshake::stall, 0};
 }
 
 std::size_t UsbDevice::give(ByteView answer, std::span<std::uint8_t> room) {
@@ -77,25 +77,25 @@ std::size_t UsbDevice::give(ByteView answer, std::span<std::uint8_t> room) {
 std::optional<std::size_t> UsbDevice::standard_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
   const unsigned type = setup.value >> 8;
   switch (setup.request) {
-    case kGetDescriptor: {
+    case get_descriptor: {
       if (!setup.to_host()) return std::nullopt;
-      if (type == kDeviceDescriptor) return give(descriptors_.device, data);
-      if (type == kConfigurationDescriptor && (setup.value & 0xff) == 0) return give(descriptors_.configuration, data);
-      if (type != kStringDescriptor) return std::nullopt;
+      if (type == device_type) return give(descriptors_.device, data);
+      if (type == configuration_type && (setup.value & 0xff) == 0) return give(descriptors_.configuration, data);
+      if (type != string_type) return std::nullopt;
       const auto text = string_descriptor(setup.value & 0xff);
       if (!text) return std::nullopt;
       return give(*text, data);
     }
-    case kGetStatus:
+    case get_status:
       return give(Bytes{0, 0}, data);
-    case kGetConfiguration:
+    case get_configuration:
       return give(Bytes{1}, data);
-    case kGetInterface:
+    case get_interface:
       return give(Bytes{0}, data);
-    case kSetConfiguration:
-    case kSetInterface:
-    case kClearFeature:
-    case kSetFeature:
+    case set_configuration:
+    case set_interface:
+    case clear_feature:
+    case set_feature:
       return 0;
     default:
       return std::nullopt;
@@ -103,10 +103,10 @@ std::optional<std::size_t> UsbDevice::standard_request(const SetupPacket& setup,
 }
 
 std::optional<Bytes> UsbDevice::string_descriptor(unsigned index) const {
-  if (index == 0) return Bytes{4, kStringDescriptor, 0x09, 0x04};  // English (United States) only
+  if (index == 0) return Bytes{4, string_type, 0x09, 0x04};  // English (United States) only
   if (index > descriptors_.strings.size()) return std::nullopt;
-  const std::string text = descriptors_.strings[index - 1].substr(0, kMaxStringCharacters);
-  Bytes bytes{static_cast<std::uint8_t>(2 + 2 * text.size()), kStringDescriptor};
+  const std::string text = descriptors_.strings[index - 1].substr(0, max_string_characters);
+  Bytes bytes{static_cast<std::uint8_t>(2 + 2 * text.size()), string_type};
   for (const char character : text) append_u16(bytes, static_cast<unsigned char>(character));
   return bytes;
 }

@@ -21,7 +21,7 @@ struct SetupPacket {
   std::uint16_t index = 0;
   std::uint16_t length = 0;
 
-  static constexpr std::size_t kBytes = 8;
+  static constexpr std::size_t bytes = 8;
   [[nodiscard]] static SetupPacket parse(ByteView bytes);
   [[nodiscard]] bool to_host() const { return (request_type & 0x80) != 0; }
   [[nodiscard]] bool is_standard() const { return (request_type & 0x60) == 0; }
@@ -29,21 +29,21 @@ struct SetupPacket {
 };
 
 // Answer of an endpoint to one attempt: it took or gave bytes, it has no room or nothing to say now, or it is halted.
-enum class Handshake { kAck, kNak, kStall };
+enum class Handshake { ack, nak, stall };
 
 struct BulkStep {
-  Handshake handshake = Handshake::kStall;
+  Handshake handshake = Handshake::stall;
   std::size_t bytes = 0;
 };
 
 // What a device wants from the world around it.
 struct DeviceEvent {
   enum class Kind {
-    kStartImage,       // DfuSe "leave": the bootloader jumps to the application
-    kEnterBootloader,  // DFU DETACH
-    kRestart,          // the chip resets itself
-    kPortPower,        // hub: `port` is to be switched `on`
-    kConsoleInput,     // bytes from the host wait for the firmware
+    start_image,       // DfuSe "leave": the bootloader jumps to the application
+    enter_bootloader,  // DFU DETACH
+    restart,           // the chip resets itself
+    port_power,        // hub: `port` is to be switched `on`
+    console_input,     // bytes from the host wait for the firmware
   };
   Kind kind;
   unsigned port = 0;

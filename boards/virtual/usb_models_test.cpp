@@ -24,12 +24,12 @@ TEST(Cdc, DescriptorsMatchTheContract) {
 
 TEST(Cdc, InputWaitsForTheFirmwareAndThenIsRefused) {
   CdcModel model("V1");
-  const Bytes input(CdcModel::kInputBytes + 100, 'x');
-  EXPECT_EQ(model.bulk_out(CdcModel::kDataOut, input).bytes, CdcModel::kInputBytes);
-  EXPECT_EQ(model.take_events().at(0).kind, DeviceEvent::Kind::kConsoleInput);
-  EXPECT_EQ(model.bulk_out(CdcModel::kDataOut, input).handshake, Handshake::kNak);
+  const Bytes input(CdcModel::input_bytes + 100, 'x');
+  EXPECT_EQ(model.bulk_out(CdcModel::data_out, input).bytes, CdcModel::input_bytes);
+  EXPECT_EQ(model.take_events().at(0).kind, DeviceEvent::Kind::console_input);
+  EXPECT_EQ(model.bulk_out(CdcModel::data_out, input).handshake, Handshake::nak);
   model.consume_input(10);
-  EXPECT_EQ(model.bulk_out(CdcModel::kDataOut, input).bytes, 10U);
+  EXPECT_EQ(model.bulk_out(CdcModel::data_out, input).bytes, 10U);
   model.consume_input(1000000);
   EXPECT_TRUE(model.pending_input().empty());
 }
@@ -37,13 +37,13 @@ TEST(Cdc, InputWaitsForTheFirmwareAndThenIsRefused) {
 TEST(Cdc, OutputThatNobodyReadsLosesItsOldest) {
   CdcModel model("V1");
   Bytes into(5);
-  EXPECT_EQ(model.bulk_in(CdcModel::kDataIn, into).handshake, Handshake::kNak);
+  EXPECT_EQ(model.bulk_in(CdcModel::data_in, into).handshake, Handshake::nak);
   model.write_output(text("old"));
-  model.write_output(Bytes(CdcModel::kOutputBytes - 3, '-'));
+  model.write_output(Bytes(CdcModel::output_bytes - 3, '-'));
   EXPECT_EQ(model.dropped_output_bytes(), 0U);
   model.write_output(text("new"));
   EXPECT_EQ(model.dropped_output_bytes(), 3U);
-  EXPECT_EQ(model.bulk_in(CdcModel::kDataIn, into).bytes, 5U);
+  EXPECT_EQ(model.bulk_in(CdcModel::data_in, into).bytes, 5U);
   EXPECT_EQ(into, text("-----"));
 }
 
@@ -67,7 +67,7 @@ TEST(Cdc, DetachLeadsToTheBootloaderOnce) {
   EXPECT_TRUE(model.control({0x21, 0, 1000, 2, 0}, none));
   const auto events = model.take_events();
   ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::kEnterBootloader);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::enter_bootloader);
   Bytes state(1);
   EXPECT_TRUE(model.control({0xa1, 5, 0, 2, 1}, state));
   EXPECT_EQ(state[0], 1);  // appDETACH
@@ -76,8 +76,8 @@ TEST(Cdc, DetachLeadsToTheBootloaderOnce) {
 TEST(Cdc, StallsWhatItDoesNotHave) {
   CdcModel model("V1");
   Bytes data(8);
-  EXPECT_EQ(model.bulk_out(0x05, data).handshake, Handshake::kStall);
-  EXPECT_EQ(model.bulk_in(0x85, data).handshake, Handshake::kStall);
+  EXPECT_EQ(model.bulk_out(0x05, data).handshake, Handshake::stall);
+  EXPECT_EQ(model.bulk_in(0x85, data).handshake, Handshake::stall);
   EXPECT_FALSE(model.control({0x80, 6, 0x0f00, 0, 8}, data));  // BOS
   EXPECT_FALSE(model.control({0x80, 6, 0x0309, 0, 8}, data));  // string 9
   EXPECT_FALSE(model.control({0x21, 1, 0, 2, 8}, data));       // DNLOAD at run time
@@ -95,7 +95,7 @@ TEST(Hub, SwitchesPowerPerPort) {
   EXPECT_TRUE(hub.control({0x23, 1, 8, 2, 0}, none));
   const auto events = hub.take_events();
   ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::kPortPower);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::port_power);
   EXPECT_EQ(events[0].port, 2U);
   EXPECT_FALSE(events[0].on);
 }

@@ -62,10 +62,10 @@ int bind(int fd, const struct sockaddr* address, socklen_t size) {
 }
 
 static void close_ioctl_sockets_on_exec(void) {
-  enum { kDescriptorsLookedAt = 1024 };
+  enum { descriptors_looked_at = 1024 };
   const char* root = getenv("UMOCKDEV_DIR");
   const size_t root_length = root == NULL ? 0 : strlen(root);
-  for (int fd = 3; root != NULL && fd < kDescriptorsLookedAt; ++fd) {
+  for (int fd = 3; root != NULL && fd < descriptors_looked_at; ++fd) {
     struct sockaddr_un peer;
     socklen_t size = sizeof peer;
     memset(&peer, 0, sizeof peer);

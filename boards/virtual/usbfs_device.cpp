@@ -53,11 +53,11 @@ int UsbfsDevice::submit(ClientId client, std::unique_ptr<Urb> urb) {
   const int error = check_transfer(client, *urb);
   if (error != 0) return error;
   Client& owner = clients_.at(client);
-  if (owner.pending.size() + owner.done.size() >= kMaxHeldUrbs) return ENOMEM;
-  if (owner.held_bytes + urb->data.size() > kMaxHeldBytes) return ENOMEM;
+  if (owner.pending.size() + owner.done.size() >= max_held_urbs) return ENOMEM;
+  if (owner.held_bytes + urb->data.size() > max_held_bytes) return ENOMEM;
   owner.held_bytes += urb->data.size();
   Urb& submitted = *owner.pending.emplace_back(std::move(urb));
-  if (submitted.type == UrbType::kControl) {
+  if (submitted.type == UrbType::control) {
     run_control(submitted);
   } else {
     endpoint_queues_[submitted.endpoint].push_back(&submitted);
@@ -147,14 +147,14 @@ int UsbfsDevice::check_control(ClientId client, const SetupPacket& setup) {
 }
 
 int UsbfsDevice::check_transfer(ClientId client, const Urb& urb) {
-  if (urb.type == UrbType::kControl) {
+  if (urb.type == UrbType::control) {
     if ((urb.endpoint & 0x0f) != 0) return EINVAL;
-    if (urb.data.size() < SetupPacket::kBytes) return EINVAL;
+    if (urb.data.size() < SetupPacket::bytes) return EINVAL;
     const SetupPacket setup = SetupPacket::parse(urb.data);
-    if (setup.length > kMaxControlBytes || setup.length > urb.data.size() - SetupPacket::kBytes) return EINVAL;
+    if (setup.length > max_control_bytes || setup.length > urb.data.size() - SetupPacket::bytes) return EINVAL;
     return check_control(client, setup);
   }
-  if (urb.type != UrbType::kBulk && urb.type != UrbType::kInterrupt) return EINVAL;
+  if (urb.type != UrbType::bulk && urb.type != UrbType::interrupt) return EINVAL;
   const auto owner = std::find_if(interfaces_.begin(), interfaces_.end(), [&](const UsbInterface& interface) {
     return std::count(interface.endpoints.begin(), interface.endpoints.end(), urb.endpoint) != 0;
   });
@@ -168,7 +168,7 @@ bool UsbfsDevice::has_interface(unsigned interface) const {
 
 void UsbfsDevice::run_control(Urb& urb) {
   const SetupPacket setup = SetupPacket::parse(urb.data);
-  const auto transferred = model_->control(setup, std::span(urb.data).subspan(SetupPacket::kBytes, setup.length));
+  const auto transferred = model_->control(setup, std::span(urb.data).subspan(SetupPacket::bytes, setup.length));
   if (transferred) urb.actual_bytes = *transferred;
   finish(urb, transferred ? 0 : -EPIPE);
 }
@@ -187,16 +187,16 @@ void UsbfsDevice::run_endpoint(std::uint8_t endpoint) {
 bool UsbfsDevice::step(Urb& urb) {
   if (urb.to_host()) {
     const BulkStep answer = model_->bulk_in(urb.endpoint, urb.data);
-    if (answer.handshake == Handshake::kNak) return false;
+    if (answer.handshake == Handshake::nak) return false;
     urb.actual_bytes = answer.bytes;
     const bool too_short = urb.short_is_an_error && answer.bytes < urb.data.size();
-    finish(urb, answer.handshake == Handshake::kStall ? -EPIPE : (too_short ? -EREMOTEIO : 0));
+    finish(urb, answer.handshake == Handshake::stall ? -EPIPE : (too_short ? -EREMOTEIO : 0));
     return true;
   }
   while (urb.actual_bytes < urb.data.size()) {
     const BulkStep answer = model_->bulk_out(urb.endpoint, ByteView(urb.data).subspan(urb.actual_bytes));
-    if (answer.handshake == Handshake::kNak) return false;
-    if (answer.handshake == Handshake::kStall) {
+    if (answer.handshake == Handshake::nak) return false;
+    if (answer.handshake == Handshake::stall) {
       finish(urb, -EPIPE);
       return true;
     }

@@ -20,12 +20,12 @@ namespace virtual_lab {
 
 using ClientId = std::uint64_t;
 
-enum class UrbType : std::uint8_t { kIso = 0, kInterrupt = 1, kControl = 2, kBulk = 3 };
+enum class UrbType : std::uint8_t { iso = 0, interrupt = 1, control = 2, bulk = 3 };
 
 struct Urb {
   std::uint64_t address = 0;  // the client's struct usbdevfs_urb
   std::uint64_t buffer = 0;   // the client's data
-  UrbType type = UrbType::kBulk;
+  UrbType type = UrbType::bulk;
   std::uint8_t endpoint = 0;
   bool short_is_an_error = false;
   Bytes data;  // to the device, or room for what comes from it; a control URB begins with its setup packet
@@ -34,17 +34,17 @@ struct Urb {
   ClientId client = 0;
 
   [[nodiscard]] bool to_host() const {
-    return type == UrbType::kControl ? !data.empty() && (data[0] & 0x80) != 0 : (endpoint & 0x80) != 0;
+    return type == UrbType::control ? !data.empty() && (data[0] & 0x80) != 0 : (endpoint & 0x80) != 0;
   }
   // Where the data stage begins in `data` and in the client's buffer.
-  [[nodiscard]] std::size_t data_offset() const { return type == UrbType::kControl ? SetupPacket::kBytes : 0; }
+  [[nodiscard]] std::size_t data_offset() const { return type == UrbType::control ? SetupPacket::bytes : 0; }
 };
 
 class UsbfsDevice {
  public:
-  static constexpr std::size_t kMaxHeldUrbs = 256;         // a client
-  static constexpr std::size_t kMaxHeldBytes = 16U << 20;  // a client; usbfs_memory_mb's default
-  static constexpr std::size_t kMaxControlBytes = 4096;
+  static constexpr std::size_t max_held_urbs = 256;         // a client
+  static constexpr std::size_t max_held_bytes = 16U << 20;  // a client; usbfs_memory_mb's default
+  static constexpr std::size_t max_control_bytes = 4096;
 
   // `board_mutex` guards the model, and what else the board's models share.
   UsbfsDevice(std::shared_ptr<UsbDevice> model, std::shared_ptr<std::mutex> board_mutex);

@@ -25,7 +25,7 @@ class Usbfs : public testing::Test {
   }
   static std::unique_ptr<Urb> control_urb(Bytes bytes) {
     auto one = urb(9, 0, std::move(bytes));
-    one->type = UrbType::kControl;
+    one->type = UrbType::control;
     return one;
   }
   void say(std::string_view text) {
@@ -58,14 +58,14 @@ TEST_F(Usbfs, InTransfersEndInOrderWhenThereIsData) {
 }
 
 TEST_F(Usbfs, OutTransfersWaitForRoom) {
-  ASSERT_EQ(device.submit(client, urb(1, 0x01, Bytes(CdcModel::kInputBytes + 5, 'x'))), 0);
+  ASSERT_EQ(device.submit(client, urb(1, 0x01, Bytes(CdcModel::input_bytes + 5, 'x'))), 0);
   EXPECT_EQ(device.reap(client).error, EAGAIN);
   model->consume_input(100);
   device.pump();
   const auto done = device.reap(client).urb;
   ASSERT_TRUE(done);
   EXPECT_EQ(done->status, 0);
-  EXPECT_EQ(done->actual_bytes, CdcModel::kInputBytes + 5);
+  EXPECT_EQ(done->actual_bytes, CdcModel::input_bytes + 5);
 }
 
 TEST_F(Usbfs, ADiscardedUrbComesBackAndTheNextOneMovesUp) {
@@ -138,23 +138,23 @@ TEST_F(Usbfs, RefusesMalformedUrbs) {
   EXPECT_EQ(device.submit(client, control_urb({0x80, 6, 0, 1, 0, 0, 255, 255})), EINVAL);
   EXPECT_EQ(device.submit(client, urb(1, 0x8f, Bytes(4))), ENOENT);
   auto iso = urb(1, 0x81, Bytes(4));
-  iso->type = UrbType::kIso;
+  iso->type = UrbType::iso;
   EXPECT_EQ(device.submit(client, std::move(iso)), EINVAL);
 }
 
 TEST_F(Usbfs, BoundsWhatAClientCanPileUp) {
   std::size_t accepted = 0;
   while (accepted < 10000 && device.submit(client, urb(accepted, 0x82, Bytes(4))) == 0) ++accepted;
-  EXPECT_EQ(accepted, UsbfsDevice::kMaxHeldUrbs);
+  EXPECT_EQ(accepted, UsbfsDevice::max_held_urbs);
   const ClientId other = device.open();
-  EXPECT_EQ(device.submit(other, urb(1, 0x81, Bytes(UsbfsDevice::kMaxHeldBytes + 1))), ENOMEM);
+  EXPECT_EQ(device.submit(other, urb(1, 0x81, Bytes(UsbfsDevice::max_held_bytes + 1))), ENOMEM);
 }
 
 TEST_F(Usbfs, HandsEventsOfTheModelOn) {
   std::vector<DeviceEvent::Kind> kinds;
   device.on_event([&](const DeviceEvent& event) { kinds.push_back(event.kind); });
   ASSERT_EQ(device.submit(client, urb(1, 0x01, Bytes(4))), 0);
-  EXPECT_EQ(kinds, std::vector{DeviceEvent::Kind::kConsoleInput});
+  EXPECT_EQ(kinds, std::vector{DeviceEvent::Kind::console_input});
 }
 
 }  // namespace

@@ -100,10 +100,10 @@ Result<void> UsbfsNode::listen(const std::filesystem::path& path) {
     return failure(fmt::format("the path {} is too long for a socket; set TMPDIR to a shorter one", text));
   }
   text.copy(address.sun_path, text.size());
-  constexpr int kBacklog = 128;
+  constexpr int backlog = 128;
   listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener_.valid() || ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_.get(), kBacklog) != 0) {
+      ::listen(listener_.get(), backlog) != 0) {
     return errno_failure(fmt::format("cannot listen at {}", text));
   }
   socket_path_ = path;
@@ -119,8 +119,8 @@ Result<void> UsbfsNode::make_fifo(const std::filesystem::path& path) {
   if (::mkfifo(temporary.c_str(), 0666) == 0) {
     fifo.reset(::open(temporary.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   }
-  constexpr int kOneSlot = 4096;
-  if (!fifo.valid() || ::fcntl(fifo.get(), F_SETPIPE_SZ, kOneSlot) < 0 ||
+  constexpr int one_slot = 4096;
+  if (!fifo.valid() || ::fcntl(fifo.get(), F_SETPIPE_SZ, one_slot) < 0 ||
       ::rename(temporary.c_str(), path.c_str()) != 0) {
     return errno_failure(fmt::format("cannot make the FIFO {}", path.string()));
   }

@@ -14,8 +14,8 @@ namespace virtual_lab {
 namespace {
 
 // libusb's way of one URB a transfer. Without continuation flags, since each URB stands for itself here.
-constexpr std::int32_t kCapabilities = USBDEVFS_CAP_ZERO_PACKET | USBDEVFS_CAP_NO_PACKET_SIZE_LIM |
-                                       USBDEVFS_CAP_BULK_SCATTER_GATHER | USBDEVFS_CAP_REAP_AFTER_DISCONNECT;
+constexpr std::int32_t capabilities = USBDEVFS_CAP_ZERO_PACKET | USBDEVFS_CAP_NO_PACKET_SIZE_LIM |
+                                      USBDEVFS_CAP_BULK_SCATTER_GATHER | USBDEVFS_CAP_REAP_AFTER_DISCONNECT;
 
 class Session {
  public:
@@ -36,12 +36,12 @@ class Session {
  private:
   bool answer(const PreloadMessage& message, PreloadReply& reply) {
     switch (static_cast<PreloadCommand>(message.command)) {
-      case PreloadCommand::kIoctl:
+      case PreloadCommand::ioctl:
         return answer_ioctl(message.argument1, message.argument2, reply);
-      case PreloadCommand::kRead:
+      case PreloadCommand::read:
         read_descriptors(message.argument1, message.argument2, reply);
         return true;
-      case PreloadCommand::kWrite:
+      case PreloadCommand::write:
         reply.done(EINVAL);
         return true;
       default:
@@ -84,15 +84,15 @@ class Session {
   }
 
   void answer_simple(std::uint64_t request, std::uint64_t argument, PreloadReply& reply) {
-    constexpr std::int64_t kSpeedFull = 2;
-    constexpr std::int64_t kSpeedHigh = 3;
+    constexpr std::int64_t speed_full = 2;
+    constexpr std::int64_t speed_high = 3;
     switch (request) {
       case USBDEVFS_GET_CAPABILITIES:
-        reply.write_memory_i32(argument, kCapabilities);
+        reply.write_memory_i32(argument, capabilities);
         reply.done(0);
         return;
       case USBDEVFS_GET_SPEED:
-        reply.done(0, device_.descriptors().speed_megabits >= 480 ? kSpeedHigh : kSpeedFull);
+        reply.done(0, device_.descriptors().speed_megabits >= 480 ? speed_high : speed_full);
         return;
       case USBDEVFS_SETCONFIGURATION:
       case USBDEVFS_CLEAR_HALT:
@@ -108,18 +108,18 @@ class Session {
     }
   }
 
-  template <std::size_t kCount, class Function>
+  template <std::size_t count, class Function>
   bool with_u32s(std::uint64_t address, PreloadReply& reply, const Function& function) {
-    std::array<std::uint32_t, kCount> words{};
+    std::array<std::uint32_t, count> words{};
     if (!connection_.read_struct(address, words)) return false;
     reply.done(function(words));
     return true;
   }
 
   bool submit(std::uint64_t address, PreloadReply& reply) {
-    usbdevfs_urb asked{};
+    usbdevfs_urb asked;  // filled as a whole, or not looked at
     if (!connection_.read_struct(address, asked)) return false;
-    if (asked.buffer_length < 0 || static_cast<std::size_t>(asked.buffer_length) > UsbfsDevice::kMaxHeldBytes) {
+    if (asked.buffer_length < 0 || static_cast<std::size_t>(asked.buffer_length) > UsbfsDevice::max_held_bytes) {
       reply.done(EINVAL);
       return true;
     }
@@ -130,7 +130,7 @@ class Session {
     urb->endpoint = asked.endpoint;
     urb->short_is_an_error = (asked.flags & USBDEVFS_URB_SHORT_NOT_OK) != 0;
     urb->data.resize(static_cast<std::size_t>(asked.buffer_length));
-    const bool reads_memory = urb->type == UrbType::kControl || (urb->endpoint & 0x80) == 0;
+    const bool reads_memory = urb->type == UrbType::control || (urb->endpoint & 0x80) == 0;
     if (reads_memory && !connection_.read_memory(urb->buffer, urb->data)) return false;
     reply.done(device_.submit(client_, std::move(urb)));
     return true;
@@ -157,7 +157,7 @@ class Session {
   bool control(std::uint64_t address, PreloadReply& reply) {
     usbdevfs_ctrltransfer asked{};
     if (!connection_.read_struct(address, asked)) return false;
-    if (asked.wLength > UsbfsDevice::kMaxControlBytes) {
+    if (asked.wLength > UsbfsDevice::max_control_bytes) {
       reply.done(EINVAL);
       return true;
     }

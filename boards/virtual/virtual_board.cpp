@@ -35,27 +35,27 @@ void VirtualBoard::handle(BoardInput input) {
 
 void VirtualBoard::carry_out(const BoardAction& action) {
   switch (action.kind) {
-    case BoardAction::Kind::kStopCore:
+    case BoardAction::Kind::stop_core:
       core_.reset();
       return;
-    case BoardAction::Kind::kStartCore:
+    case BoardAction::Kind::start_core:
       start_core();
       return;
-    case BoardAction::Kind::kLeaveBus:
+    case BoardAction::Kind::leave_bus:
       leave_bus();
       return;
-    case BoardAction::Kind::kJoinBusAsBootloader:
+    case BoardAction::Kind::join_bus_as_bootloader:
       if (const auto found = image(); !found) log(fmt::format("stays in the bootloader: {}", found.error()));
       join_bus(std::make_shared<DfuseModel>(flash_, spec_.serial, &std::chrono::steady_clock::now));
       return;
-    case BoardAction::Kind::kJoinBusAsApplication:
+    case BoardAction::Kind::join_bus_as_application:
       join_bus(console_);
       return;
-    case BoardAction::Kind::kStartTimer:
+    case BoardAction::Kind::start_timer:
       around_.loop.cancel(timer_);
       timer_ = around_.loop.after(action.delay, [this] {
         timer_ = 0;
-        handle(BoardInput::kTimer);
+        handle(BoardInput::timer);
       });
       return;
   }
@@ -111,15 +111,15 @@ void VirtualBoard::leave_bus() {
 
 void VirtualBoard::handle_device_event(const DeviceEvent& event) {
   switch (event.kind) {
-    case DeviceEvent::Kind::kStartImage:
-      return handle(BoardInput::kStartImage);
-    case DeviceEvent::Kind::kEnterBootloader:
-      return handle(BoardInput::kDetach);
-    case DeviceEvent::Kind::kRestart:
-      return handle(BoardInput::kRestart);
-    case DeviceEvent::Kind::kConsoleInput:
+    case DeviceEvent::Kind::start_image:
+      return handle(BoardInput::start_image);
+    case DeviceEvent::Kind::enter_bootloader:
+      return handle(BoardInput::detach);
+    case DeviceEvent::Kind::restart:
+      return handle(BoardInput::restart);
+    case DeviceEvent::Kind::console_input:
       return forward_input();
-    case DeviceEvent::Kind::kPortPower:
+    case DeviceEvent::Kind::port_power:
       return;  // hubs only
   }
 }
@@ -147,8 +147,8 @@ void VirtualBoard::serve_bus_request(ByteView request) {
     answer = core_bus_.answer(request);
   }
   if (answer.reply) core_->reply_on_bus(*answer.reply);
-  if (answer.then == BusAnswer::Then::kReset) handle(BoardInput::kCoreReset);
-  if (answer.then == BusAnswer::Then::kEnterBootloader) handle(BoardInput::kCoreEnterBootloader);
+  if (answer.then == BusAnswer::Then::reset) handle(BoardInput::core_reset);
+  if (answer.then == BusAnswer::Then::enter_bootloader) handle(BoardInput::core_enter_bootloader);
 }
 
 Result<FirmwareImage> VirtualBoard::image() const {

@@ -36,7 +36,7 @@ class VirtualBoard {
   [[nodiscard]] const UnitSpec& spec() const { return spec_; }
   // Not on the way from one state to another.
   [[nodiscard]] bool settled() const {
-    return model_.state() != BoardState::kStarting && model_.state() != BoardState::kDeparting;
+    return model_.state() != BoardState::starting && model_.state() != BoardState::departing;
   }
   // One line of JSON: what `status` answers.
   [[nodiscard]] std::string status_json() const;

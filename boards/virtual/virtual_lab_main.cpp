@@ -15,12 +15,12 @@ namespace {
 using namespace virtual_lab;
 namespace fs = std::filesystem;
 
-constexpr int kOwnTrouble = 125;
-constexpr int kRefused = 1;
+constexpr int own_trouble = 125;
+constexpr int refused = 1;
 
 int trouble(const std::string& text) {
   fmt::print(stderr, "virtual-lab: {}\n", text);
-  return kOwnTrouble;
+  return own_trouble;
 }
 
 struct Options {
@@ -58,7 +58,7 @@ int run_lab(const Options& options) {
   const auto command = CommandRunner::start(loop, signals, {options.command, root->path(), shim});
   if (!command) return trouble(command.error());
   loop.run_until([&] { return (*command)->exit_status().has_value(); });
-  return (*command)->exit_status().value_or(kOwnTrouble);
+  return (*command)->exit_status().value_or(own_trouble);
 }
 
 int run_control(const std::vector<std::string>& words) {
@@ -68,7 +68,7 @@ int run_control(const std::vector<std::string>& words) {
   if (!answer.reached_lab) return trouble(answer.text);
   if (!answer.ok) {
     fmt::print(stderr, "virtual-lab: {}\n", answer.text);
-    return kRefused;
+    return refused;
   }
   if (!answer.text.empty()) fmt::print("{}\n", answer.text);
   return 0;
@@ -93,7 +93,7 @@ int parse_and_run(int argc, char** argv) {
   try {
     app.parse(static_cast<int>(separator - argv), argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kOwnTrouble;
+    return app.exit(error) == 0 ? 0 : own_trouble;
   }
   if (*control) return run_control(control_words);
   if (separator != end) options.command.assign(separator + 1, end);

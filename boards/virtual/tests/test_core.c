@@ -25,14 +25,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { kConsole = 3, kBus = 4, kRom = 5 };
+enum { console = 3, bus = 4, rom = 5 };
 
 extern char** environ;
 
 static void say(const char* text) {
   size_t left = strlen(text);
   while (left > 0) {
-    const ssize_t written = write(kConsole, text, left);
+    const ssize_t written = write(console, text, left);
     if (written <= 0) exit(3);
     text += written;
     left -= (size_t)written;
@@ -47,8 +47,8 @@ static size_t from_hex(const char* text, uint8_t* bytes, size_t room) {
 }
 
 static ssize_t on_bus(const uint8_t* request, size_t size, uint8_t* reply, size_t room) {
-  if (send(kBus, request, size, 0) != (ssize_t)size) exit(4);
-  return recv(kBus, reply, room, 0);
+  if (send(bus, request, size, 0) != (ssize_t)size) exit(4);
+  return recv(bus, reply, room, 0);
 }
 
 static void say_hex(const uint8_t* bytes, ssize_t size) {
@@ -105,8 +105,8 @@ static void show_rom(void) {
   char text[64];
   char magic[9] = "";
   struct stat status;
-  const int readable = fstat(kRom, &status) == 0 && pread(kRom, magic, 8, 0) == 8;
-  const int writable = pwrite(kRom, "x", 1, 0) == 1;
+  const int readable = fstat(rom, &status) == 0 && pread(rom, magic, 8, 0) == 8;
+  const int writable = pwrite(rom, "x", 1, 0) == 1;
   snprintf(text, sizeof text, "%ld %s %s\n", readable ? (long)status.st_size : -1, magic, writable ? "rw" : "ro");
   say(text);
 }
@@ -182,7 +182,7 @@ int main(void) {
   fputs("test core on standard error\n", stderr);
   say("+BOOT test\n");
   while (1) {
-    const ssize_t got = read(kConsole, line + used, 1);
+    const ssize_t got = read(console, line + used, 1);
     if (got <= 0) return 2;
     if (line[used] != '\n') {
       if (used + 1 < sizeof line) ++used;

@@ -30,9 +30,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned kTimeoutMs = 5000;
-constexpr unsigned char kOut = 0x01;
-constexpr unsigned char kIn = 0x81;
+constexpr unsigned timeout_ms = 5000;
+constexpr unsigned char out_endpoint = 0x01;
+constexpr unsigned char in_endpoint = 0x81;
 
 [[noreturn]] void die(const std::string& what, int code) {
   std::printf("%s: %s\n", what.c_str(), libusb_error_name(code));
@@ -97,8 +97,8 @@ class Console {
   void send(const std::string& line) {
     std::string bytes = line + "\n";
     int sent = 0;
-    const int code = libusb_bulk_transfer(handle_, kOut, reinterpret_cast<unsigned char*>(bytes.data()),
-                                          static_cast<int>(bytes.size()), &sent, kTimeoutMs);
+    const int code = libusb_bulk_transfer(handle_, out_endpoint, reinterpret_cast<unsigned char*>(bytes.data()),
+                                          static_cast<int>(bytes.size()), &sent, timeout_ms);
     if (code != 0) die("send", code);
   }
 
@@ -107,7 +107,7 @@ class Console {
     while ((end = unread_.find('\n')) == std::string::npos) {
       unsigned char buffer[4096];
       int got = 0;
-      const int code = libusb_bulk_transfer(handle_, kIn, buffer, sizeof buffer, &got, kTimeoutMs);
+      const int code = libusb_bulk_transfer(handle_, in_endpoint, buffer, sizeof buffer, &got, timeout_ms);
       if (code != 0) die("receive", code);
       unread_.append(reinterpret_cast<char*>(buffer), static_cast<std::size_t>(got));
     }
@@ -148,12 +148,12 @@ int switch_port(libusb_context* context, const char* port, bool on) {
     if (libusb_get_device_address(list[i]) == 1) libusb_open(list[i], &hub);
   }
   libusb_free_device_list(list, 1);
-  constexpr std::uint8_t kClassToOther = 0x23;
-  constexpr std::uint8_t kSetFeature = 3;
-  constexpr std::uint8_t kClearFeature = 1;
-  constexpr std::uint16_t kPortPower = 8;
-  const int code = libusb_control_transfer(hub, kClassToOther, on ? kSetFeature : kClearFeature, kPortPower,
-                                           static_cast<std::uint16_t>(port_of(port)), nullptr, 0, kTimeoutMs);
+  constexpr std::uint8_t class_to_other = 0x23;
+  constexpr std::uint8_t set_feature = 3;
+  constexpr std::uint8_t clear_feature = 1;
+  constexpr std::uint16_t port_power = 8;
+  const int code = libusb_control_transfer(hub, class_to_other, on ? set_feature : clear_feature, port_power,
+                                           static_cast<std::uint16_t>(port_of(port)), nullptr, 0, timeout_ms);
   libusb_close(hub);
   if (code < 0) die("hub", code);
   return 0;
@@ -167,7 +167,7 @@ int wait_pending(libusb_context* context, libusb_device_handle* handle, std::chr
   int status = -1;
   libusb_claim_interface(handle, 1);
   libusb_transfer* transfer = libusb_alloc_transfer(0);
-  libusb_fill_bulk_transfer(transfer, handle, kIn, buffer, sizeof buffer, ended, &status, 0);
+  libusb_fill_bulk_transfer(transfer, handle, in_endpoint, buffer, sizeof buffer, ended, &status, 0);
   if (const int code = libusb_submit_transfer(transfer); code != 0) die("submit", code);
   std::puts("pending");
   std::fflush(stdout);
@@ -177,10 +177,11 @@ int wait_pending(libusb_context* context, libusb_device_handle* handle, std::chr
     timeval tick{left / 1000000, left % 1000000};
     libusb_handle_events_timeout_completed(context, &tick, nullptr);
   }
+  if (status >= 0) libusb_free_transfer(transfer);
   return status;
 }
 
-int idle(libusb_context* context, libusb_device_handle* handle, const char* seconds) {
+[[noreturn]] void idle(libusb_context* context, libusb_device_handle* handle, const char* seconds) {
   while (wait_pending(context, handle, std::chrono::seconds(std::atoi(seconds))) >= 0) {
   }
   rusage used{};
@@ -191,7 +192,7 @@ int idle(libusb_context* context, libusb_device_handle* handle, const char* seco
   _exit(0);  // the transfer is pending still
 }
 
-int hostile(libusb_device_handle* handle) {
+[[noreturn]] void hostile(libusb_device_handle* handle) {
   char path[64];
   libusb_device* device = libusb_get_device(handle);
   std::snprintf(path, sizeof path, "/dev/bus/usb/001/%03u", libusb_get_device_address(device));
@@ -228,7 +229,8 @@ int hostile(libusb_device_handle* handle) {
   int accepted = 0;
   while (accepted < 10000 && urb(USBDEVFS_URB_TYPE_INTERRUPT, 0x82, 8) == 0) ++accepted;
   std::printf("refused %d of 13, then %s\n", refused, accepted < 10000 ? "a bound" : "no bound");
-  return 0;
+  std::fflush(stdout);
+  _exit(0);  // with all of that pending
 }
 
 }  // namespace
@@ -244,8 +246,8 @@ int main(int argc, char** argv) {
   libusb_device_handle* handle = open_port(context, port_of(argv[2]));
   if (verb == "console") return talk(Console(handle), rest);
   if (verb == "drain") return drain(Console(handle), rest.at(0));
-  if (verb == "idle") return idle(context, handle, rest.at(0).c_str());
-  if (verb == "hostile") return hostile(handle);
+  if (verb == "idle") idle(context, handle, rest.at(0).c_str());
+  if (verb == "hostile") hostile(handle);
   if (verb == "hush") {
     Console console(handle);
     for (const std::string& line : rest) console.send(line);
