@@ -99,8 +99,10 @@ Result<void> Console::write(const RenderedCommand& command) {
     if (port_ == nullptr || closed_) return fail(closed_error());
   }
   const auto written = port_->write(as_bytes(command.line), write_limit);
-  if (!written) return fail(written.error(), "saying {}", command.shown);
-  return {};
+  if (written) return {};
+  const std::lock_guard lock(mutex_);
+  in_step_ = false;  // Half of it may have arrived.
+  return fail(written.error(), "saying {}", command.shown);
 }
 
 Result<void> Console::synchronise(const Deadline& deadline) {
