@@ -1,0 +1,28 @@
+// The subcommands: each adds itself to the command line and, when chosen, sets what is to be done.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "harness/base/error.h"
+
+namespace hilmark::cli {
+
+/// What main() shares with the commands.
+struct Context {
+  std::vector<std::string> command;              ///< argv
+  std::function<Result<int>()> chosen;           ///< the exit status; an error's kind decides it else
+};
+
+void add_run(CLI::App& app, Context& context);
+void add_suites(CLI::App& app, Context& context);
+void add_boards(CLI::App& app, Context& context);
+void add_flash(CLI::App& app, Context& context);
+void add_report(CLI::App& app, Context& context);
+
+/// The exit status of architecture.md for what went wrong.
+[[nodiscard]] int exit_status(const Error& error);
+
+}  // namespace hilmark::cli

@@ -1,0 +1,64 @@
+// hilmark flash
+#include <CLI/CLI.hpp>
+
+#include "drivers/unit/unit_lock.h"
+#include "harness/base/evidence.h"
+#include "harness/base/temporary_folder.h"
+#include "harness/cli/commands.h"
+#include "harness/conductor/preflight.h"
+#include "harness/conductor/run_progress.h"
+#include "harness/conductor/unit_factory.h"
+
+namespace hilmark::cli {
+namespace {
+
+struct Arguments {
+  std::filesystem::path lab;
+  std::string unit;
+  std::filesystem::path image;
+};
+
+Result<int> flash(const Arguments& arguments) {
+  const Selection selection{.units = {arguments.unit}, .areas = {}, .cases = {}};
+  auto bench = find_bench(arguments.lab, selection);
+  if (!bench) return fail(bench.error());
+  const auto* unit = std::find_if(bench->units.data(), bench->units.data() + bench->units.size(),
+                                  [&](const BenchUnit& entry) { return entry.id == arguments.unit; });
+  if (unit == bench->units.data() + bench->units.size()) {
+    return fail(ErrorKind::usage, "no unit `{}` in {}", arguments.unit, arguments.lab.string());
+  }
+  if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
+  const auto image = load_image(*unit, arguments.image);
+  if (!image) return fail(image.error(), "unit {}", unit->id);
+  const auto lock = UnitLock::acquire(lock_name(unit->port, unit->id));
+  if (!lock) return fail(lock.error(), "unit {}", unit->id);
+
+  const SystemClock clock;
+  EvidenceLog evidence(clock);
+  auto made = make_unit(*unit, {}, clock, evidence);
+  if (!made) return fail(made.error());
+  RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
+  const auto report = made->unit->flash(*image, [&](std::string_view step, double fraction) {
+    progress.unit_at(unit->id, fmt::format("{} {:.0f} %", step, fraction * 100));
+    progress.redraw();
+  });
+  if (!report) return fail(report.error());
+  progress.line(fmt::format("{}: {} octets written and read back, {} sectors erased, in {} ms{}", unit->id, report->bytes_written,
+                            report->sectors_erased, report->duration.count(),
+                            image->build_id.empty() ? "" : "; build " + image->build_id + " runs"));
+  return 0;
+}
+
+}  // namespace
+
+void add_flash(CLI::App& app, Context& context) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("flash", "Write an image, read it back, and prove that it is what runs");
+  command->add_option("--lab", arguments->lab, "The lab file")->required()->type_name("FILE");
+  command->add_option("--unit", arguments->unit, "The unit")->required()->type_name("ID");
+  command->add_option("IMAGE", arguments->image, "The image")->required()->type_name("");
+  command->footer("Example:\n  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img");
+  command->callback([arguments, &context] { context.chosen = [arguments] { return flash(*arguments); }; });
+}
+
+}  // namespace hilmark::cli

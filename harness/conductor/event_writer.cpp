@@ -1,0 +1,43 @@
+#include "harness/conductor/event_writer.h"
+
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+
+namespace hilmark {
+namespace {
+
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+}  // namespace
+
+void EventWriter::write(boost::json::object event) {
+  const std::lock_guard lock(mutex_);
+  event["time"] = iso8601(clock_.wall());
+  const boost::json::value type = event["type"];
+  if (type == "case_started") {
+    case_ = event["case"].is_string() ? std::string(event["case"].get_string()) : "";
+    round_ = event["round"].is_int64() ? event["round"].get_int64() : 0;
+  } else if (type == "case_finished") {
+    case_.clear();
+  } else if (type == "evidence" && !case_.empty()) {
+    event["case"] = case_;
+    event["round"] = round_;
+  }
+  std::string line = boost::json::serialize(event);
+  if (line.size() > max_event_bytes) {
+    event["data"] = boost::json::object{{"left_out_bytes", line.size()}};
+    line = boost::json::serialize(event);
+  }
+  write_all(fd_, line + "\n");
+}
+
+}  // namespace hilmark

@@ -1,0 +1,32 @@
+// What the user asks of a run.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/clock.h"
+#include "harness/base/error.h"
+#include "harness/plan/plan.h"
+
+namespace hilmark {
+
+struct RunOptions {
+  std::filesystem::path lab;
+  Selection selection;
+  std::optional<std::filesystem::path> out;  ///< else out/<time>-<id>
+  std::vector<std::string> firmware;         ///< "IMAGE" for all units, "UNIT=IMAGE" for one; the later wins
+  std::int64_t jobs = 0;                     ///< workers at a time; 0: all
+  std::int64_t rounds = 1;
+  std::optional<Milliseconds> deadline;      ///< of the whole run
+  std::optional<std::int64_t> seed;          ///< else random, and logged
+  bool strict = false;                       ///< a warning counts as a failure
+  bool wait = false;                         ///< for units that others hold
+  std::vector<std::string> command;          ///< argv, for the reports
+};
+
+/// "90", "90s", "15m", "2h", "500ms". The error (usage) says what is expected.
+[[nodiscard]] Result<Milliseconds> parse_duration(const std::string& text);
+
+}  // namespace hilmark

@@ -1,0 +1,68 @@
+#include "harness/conductor/unit_factory.h"
+
+#include "drivers/dfu/firmware_image.h"
+#include "drivers/process/process_unit.h"
+#include "drivers/unit/usb_unit.h"
+
+namespace hilmark {
+namespace {
+
+Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, EvidenceLog& evidence) {
+  const auto bootloader = parse_usb_id(bench_unit.states.bootloader);
+  if (!bootloader) return fail(bootloader.error());
+  const auto application = parse_usb_id(bench_unit.states.application);
+  if (!application) return fail(application.error());
+  UsbUnitConfig config;
+  config.info = bench_unit.info();
+  config.bootloader = *bootloader;
+  config.application = *application;
+  config.flash_layout = bench_unit.flasher.layout;
+  config.flash_base = bench_unit.image.base;
+  config.commands_file = bench_unit.commands_file;
+  config.settings.assign(bench_unit.settings.begin(), bench_unit.settings.end());
+  const PowerFacts& power = bench_unit.power;
+  config.power = {.hub = power.hub,
+                  .port = static_cast<int>(power.port),
+                  .on = power.on,
+                  .off = power.off,
+                  .cycle = power.cycle,
+                  .boot_pin = power.boot_pin};
+  MadeUnit made;
+  auto usb = UsbContext::make();
+  if (!usb) return fail(usb.error());
+  made.usb = std::move(*usb);
+  auto unit = make_usb_unit(std::move(config), *made.usb, clock, evidence);
+  if (!unit) return fail(unit.error());
+  made.unit = std::move(*unit);
+  return made;
+}
+
+}  // namespace
+
+Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::path& folder, const Clock& clock, EvidenceLog& evidence) {
+  if (bench_unit.kind != "process") return make_usb(bench_unit, clock, evidence);
+  ProcessUnitConfig config;
+  config.info = bench_unit.info();
+  config.command = bench_unit.command;
+  config.files = folder;
+  config.topic = "hilmark/" + bench_unit.id;
+  MadeUnit made;
+  auto unit = make_process_unit(std::move(config), clock, evidence);
+  if (!unit) return fail(unit.error());
+  made.unit = std::move(*unit);
+  return made;
+}
+
+Result<FirmwareImage> load_image(const BenchUnit& bench_unit, const std::filesystem::path& path) {
+  const auto bootloader = parse_usb_id(bench_unit.states.bootloader);
+  if (!bootloader) return fail(bootloader.error());
+  ImageRules rules;
+  rules.chip = bench_unit.chip;
+  rules.formats = {bench_unit.image.formats.begin(), bench_unit.image.formats.end()};
+  rules.base = bench_unit.image.base;
+  rules.max_bytes = bench_unit.image.max_bytes;
+  rules.bootloader = *bootloader;
+  return load_firmware_image(path, rules);
+}
+
+}  // namespace hilmark
