@@ -21,7 +21,7 @@ struct SetupPacket {
   std::uint16_t index = 0;
   std::uint16_t length = 0;
 
-  static constexpr std::size_t bytes = 8;
+  static constexpr std::size_t size_bytes = 8;
   [[nodiscard]] static SetupPacket parse(ByteView bytes);
   [[nodiscard]] bool to_host() const { return (request_type & 0x80) != 0; }
   [[nodiscard]] bool is_standard() const { return (request_type & 0x60) == 0; }

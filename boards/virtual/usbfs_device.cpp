@@ -149,9 +149,9 @@ int UsbfsDevice::check_control(ClientId client, const SetupPacket& setup) {
 int UsbfsDevice::check_transfer(ClientId client, const Urb& urb) {
   if (urb.type == UrbType::control) {
     if ((urb.endpoint & 0x0f) != 0) return EINVAL;
-    if (urb.data.size() < SetupPacket::bytes) return EINVAL;
+    if (urb.data.size() < SetupPacket::size_bytes) return EINVAL;
     const SetupPacket setup = SetupPacket::parse(urb.data);
-    if (setup.length > max_control_bytes || setup.length > urb.data.size() - SetupPacket::bytes) return EINVAL;
+    if (setup.length > max_control_bytes || setup.length > urb.data.size() - SetupPacket::size_bytes) return EINVAL;
     return check_control(client, setup);
   }
   if (urb.type != UrbType::bulk && urb.type != UrbType::interrupt) return EINVAL;
@@ -168,7 +168,7 @@ bool UsbfsDevice::has_interface(unsigned interface) const {
 
 void UsbfsDevice::run_control(Urb& urb) {
   const SetupPacket setup = SetupPacket::parse(urb.data);
-  const auto transferred = model_->control(setup, std::span(urb.data).subspan(SetupPacket::bytes, setup.length));
+  const auto transferred = model_->control(setup, std::span(urb.data).subspan(SetupPacket::size_bytes, setup.length));
   if (transferred) urb.actual_bytes = *transferred;
   finish(urb, transferred ? 0 : -EPIPE);
 }

@@ -37,7 +37,7 @@ struct Urb {
     return type == UrbType::control ? !data.empty() && (data[0] & 0x80) != 0 : (endpoint & 0x80) != 0;
   }
   // Where the data stage begins in `data` and in the client's buffer.
-  [[nodiscard]] std::size_t data_offset() const { return type == UrbType::control ? SetupPacket::bytes : 0; }
+  [[nodiscard]] std::size_t data_offset() const { return type == UrbType::control ? SetupPacket::size_bytes : 0; }
 };
 
 class UsbfsDevice {
