@@ -244,7 +244,7 @@ void RunFollower::tell_open(const Follow& follow, std::size_t place) {
         "{}: {}", ran ? "the unit was lost while this case ran" : "the unit was lost before this case began",
         unit.message);
   } else {
-    outcome.message = fmt::format("{}{}{}", ran ? "ended while this case ran" : "ended before this case began",
+    outcome.message = fmt::format("{}{}{}", ran ? "broken off while it ran" : "did not run",
                                   unit.message.empty() ? "" : ": ", unit.message);
   }
   sink_(outcome);

@@ -61,8 +61,8 @@ TEST(RunFollower, WhatIsOpenWhenAWorkerDiesIsTheRigs) {
 TEST(RunFollower, WhatIsOpenWhenTheUserInterruptsWasNotRun) {
   std::vector<std::string> lines = two_cases_one_running();
   lines.push_back(unit_finished("interrupted", "by SIGINT"));
-  EXPECT_THAT(verdicts(lines), ElementsAre("A error/not-run ended while this case ran: by SIGINT",
-                                           "B error/not-run ended before this case began: by SIGINT"));
+  EXPECT_THAT(verdicts(lines), ElementsAre("A error/not-run broken off while it ran: by SIGINT",
+                                           "B error/not-run did not run: by SIGINT"));
 }
 
 TEST(RunFollower, WhatIsOpenInALogThatWasCutOffIsToldSo) {

@@ -82,8 +82,9 @@ Result<void> tell_run(const std::filesystem::path& events, const TerminalOptions
   line("");
   for (const UnitOverview& unit : overview->units) tell_unit(unit, line);
   const Counts& counts = overview->tally.counts;
-  line(fmt::format("{} verdicts on {} units{}: {}", counts.all(), overview->units.size(),
-                   overview->any_virtual() ? " (VIRTUAL)" : "", in_words(counts)));
+  line(fmt::format("{} verdicts on {} unit{}{}: {}", counts.all(), overview->units.size(),
+                   overview->units.size() == 1 ? "" : "s", overview->any_virtual() ? " (VIRTUAL)" : "",
+                   in_words(counts)));
   return {};
 }
 

@@ -33,7 +33,8 @@ Result<int> check_files(const std::vector<std::string>& files, bool json) {
   for (const std::string& file : files) {
     const auto checked = check_file(file, folders);
     all_valid = all_valid && checked;
-    results.push_back(boost::json::object{{"file", file}, {"valid", checked.has_value()}, {"faults", checked ? "" : checked.error().message}});
+    results.push_back(boost::json::object{
+        {"file", file}, {"valid", checked.has_value()}, {"faults", checked ? "" : checked.error().message}});
     if (!checked) fmt::print(stderr, "{}\n", printable(checked.error().message));
     if (!json && checked) fmt::print("{}: valid\n", file);
   }
@@ -52,14 +53,18 @@ void add_boards(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("boards", "Boards that are known; check lab, board and chip files");
   command->require_subcommand(0, 1);
   command->add_flag("--json", arguments->json, "For scripts");
-  command->footer("Examples:\n  hilmark boards\n  hilmark boards check lab.yaml my_board.yaml\n\n"
-                  "Board files are looked for in the folders of HILMARK_BOARDS, in ./boards, and beside the program.");
+  command->footer(
+      "Examples:\n  hilmark boards\n  hilmark boards check lab.yaml my_board.yaml\n\n"
+      "Board files are looked for in the folders of HILMARK_BOARDS, in ./boards, and beside the program.");
   CLI::App* list = command->add_subcommand("list", "Say which boards there are (what `hilmark boards` does)");
   list->add_flag("--json", arguments->json, "For scripts");
-  CLI::App* check = command->add_subcommand("check", "Say with file, line and remedy what is wrong; exit status 1 if something is");
+  CLI::App* check =
+      command->add_subcommand("check", "Say with file, line and remedy what is wrong; exit status 1 if something is");
   check->add_option("FILE", arguments->files, "Lab, board or chip files")->required();
   check->add_flag("--json", arguments->json, "For scripts");
-  check->callback([arguments, &context] { context.chosen = [arguments] { return check_files(arguments->files, arguments->json); }; });
+  check->callback([arguments, &context] {
+    context.chosen = [arguments] { return check_files(arguments->files, arguments->json); };
+  });
   command->callback([arguments, &context] {
     if (!context.chosen) context.chosen = [arguments] { return list_boards(arguments->json); };
   });

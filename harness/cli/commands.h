@@ -1,10 +1,11 @@
 // The subcommands: each adds itself to the command line and, when chosen, sets what is to be done.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <CLI/App.hpp>
 
 #include "harness/base/error.h"
 
@@ -12,8 +13,8 @@ namespace hilmark::cli {
 
 /// What main() shares with the commands.
 struct Context {
-  std::vector<std::string> command;              ///< argv
-  std::function<Result<int>()> chosen;           ///< the exit status; an error's kind decides it else
+  std::vector<std::string> command;     ///< argv
+  std::function<Result<int>()> chosen;  ///< the exit status; an error's kind decides it else
 };
 
 void add_run(CLI::App& app, Context& context);

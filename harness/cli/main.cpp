@@ -1,4 +1,5 @@
-// hilmark: the command line. `worker` is looked for first of all, since a worker changes its world before anything else.
+// hilmark: the command line. `worker` is looked for first of all, since a worker changes its world before anything
+// else.
 #include <CLI/CLI.hpp>
 
 #include "harness/base/bytes.h"
@@ -10,12 +11,16 @@ namespace hilmark::cli {
 int exit_status(const Error& error) {
   static constexpr int interrupted_exit = 130;
   switch (error.kind) {
-    case ErrorKind::usage: return 2;
+    case ErrorKind::usage:
+      return 2;
     case ErrorKind::unit:
     case ErrorKind::timeout:
-    case ErrorKind::refused: return 1;
-    case ErrorKind::interrupted: return interrupted_exit;
-    case ErrorKind::rig: break;
+    case ErrorKind::refused:
+      return 1;
+    case ErrorKind::interrupted:
+      return interrupted_exit;
+    case ErrorKind::rig:
+      break;
   }
   return 3;
 }
@@ -23,7 +28,9 @@ int exit_status(const Error& error) {
 namespace {
 
 int main_of(int argument_count, char** arguments) {
-  CLI::App app{"hilmark judges connected devices: it flashes them, provisions them, puts an emulated cloud around them and writes JUnit XML"};
+  CLI::App app{
+      "hilmark judges connected devices: it flashes them, provisions them, puts an emulated cloud around them and "
+      "writes JUnit XML"};
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", HILMARK_VERSION);
   app.footer(
@@ -33,7 +40,8 @@ int main_of(int argument_count, char** arguments) {
       "  hilmark suites --markdown\n"
       "  hilmark boards check my_lab.yaml\n"
       "\n"
-      "Exit status: 0 done, and nothing failed; 1 a device failed (or a file is invalid); 2 usage: nothing was touched;\n"
+      "Exit status: 0 done, and nothing failed; 1 a device failed (or a file is invalid); 2 usage: nothing was "
+      "touched;\n"
       "3 not everything could be judged; 130/143 interrupted, reports written all the same.");
   Context context;
   context.command.assign(arguments, arguments + argument_count);

@@ -16,7 +16,8 @@ struct Arguments {
 
 template <class Write>
 Result<int> write_to(const std::string& path, Write&& write) {
-  auto output = path.empty() ? Result<reports::TextOutput>(reports::TextOutput::to_stdout()) : reports::TextOutput::to_file(path);
+  auto output =
+      path.empty() ? Result<reports::TextOutput>(reports::TextOutput::to_stdout()) : reports::TextOutput::to_file(path);
   if (!output) return fail(output.error());
   if (auto written = write(*output); !written) return fail(written.error());
   if (auto finished = output->finish(); !finished) return fail(finished.error());
@@ -41,10 +42,11 @@ void add_report(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("report", "Make reports again from a run's events.jsonl");
   command->require_subcommand(1);
-  command->footer("Examples:\n"
-                  "  hilmark report junit out/latest/events.jsonl --output junit.xml    also after a kill at any instant\n"
-                  "  hilmark report junit night-1.jsonl night-2.jsonl                   several runs in one file\n"
-                  "  hilmark report validate out/latest/junit.xml");
+  command->footer(
+      "Examples:\n"
+      "  hilmark report junit out/latest/events.jsonl --output junit.xml    also after a kill at any instant\n"
+      "  hilmark report junit night-1.jsonl night-2.jsonl                   several runs in one file\n"
+      "  hilmark report validate out/latest/junit.xml");
   const auto add_output = [&](CLI::App* report) {
     report->add_option("--output", arguments->output, "Where to write it [stdout]")->type_name("FILE");
   };
@@ -53,7 +55,8 @@ void add_report(CLI::App& app, Context& context) {
   add_output(junit);
   junit->callback([arguments, &context] {
     context.chosen = [arguments] {
-      return write_to(arguments->output, [&](reports::TextOutput& output) { return reports::write_junit(arguments->files, output); });
+      return write_to(arguments->output,
+                      [&](reports::TextOutput& output) { return reports::write_junit(arguments->files, output); });
     };
   });
   CLI::App* html = command->add_subcommand("html", "One self-contained page");
@@ -61,10 +64,12 @@ void add_report(CLI::App& app, Context& context) {
   add_output(html);
   html->callback([arguments, &context] {
     context.chosen = [arguments] {
-      return write_to(arguments->output, [&](reports::TextOutput& output) { return reports::write_html(arguments->files.at(0), output); });
+      return write_to(arguments->output,
+                      [&](reports::TextOutput& output) { return reports::write_html(arguments->files.at(0), output); });
     };
   });
-  CLI::App* check = command->add_subcommand("validate", "Say what is wrong with JUnit files and evidence logs; exit status 1 if something is");
+  CLI::App* check = command->add_subcommand(
+      "validate", "Say what is wrong with JUnit files and evidence logs; exit status 1 if something is");
   check->add_option("FILE", arguments->files, "JUnit files, or evidence logs (.jsonl)")->required();
   check->callback([arguments, &context] { context.chosen = [arguments] { return validate(arguments->files); }; });
 }

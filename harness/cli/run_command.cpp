@@ -25,12 +25,14 @@ Result<int> list_plan(const Arguments& arguments) {
   if (!bench) return fail(bench.error());
   const auto plan = make_plan(*bench, suites::catalogue(), arguments.run.selection);
   if (!plan) return fail(plan.error());
-  fmt::print("{}{}", arguments.json ? boost::json::serialize(plan_json(*plan)) : plan_text(*plan), arguments.json ? "\n" : "");
+  fmt::print("{}{}", arguments.json ? boost::json::serialize(plan_json(*plan)) : plan_text(*plan),
+             arguments.json ? "\n" : "");
   return 0;
 }
 
 Result<int> run(Arguments arguments, const Context& context) {
-  if (arguments.json && !arguments.list) return fail(ErrorKind::usage, "--json says how --list answers; a run's summary.json is in its folder");
+  if (arguments.json && !arguments.list)
+    return fail(ErrorKind::usage, "--json says how --list answers; a run's summary.json is in its folder");
   if (arguments.list) return list_plan(arguments);
   RunOptions& options = arguments.run;
   options.command = context.command;
@@ -41,7 +43,9 @@ Result<int> run(Arguments arguments, const Context& context) {
     if (!deadline) return fail(deadline.error(), "--deadline");
     options.deadline = *deadline;
   }
-  return conduct(options, {.catalogue = suites::catalogue(), .worker_command = {"/proc/self/exe", "worker"}, .version = HILMARK_VERSION});
+  return conduct(
+      options,
+      {.catalogue = suites::catalogue(), .worker_command = {"/proc/self/exe", "worker"}, .version = HILMARK_VERSION});
 }
 
 }  // namespace
@@ -52,22 +56,33 @@ void add_run(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("run", "Judge the units of a lab and write the reports");
   RunOptions& options = arguments->run;
   command->add_option("--lab", options.lab, "The lab file: what is on the bench")->required()->type_name("FILE");
-  command->add_option("--unit", options.selection.units, "Only this unit (again for more)")->type_name("ID")->allow_extra_args(false);
-  command->add_option("--area", options.selection.areas, "Only cases of this area (again for more)")->type_name("NAME")->allow_extra_args(false);
-  command->add_option("--case", options.selection.cases, "Only cases that match (again for more); with --area both must hold")
+  command->add_option("--unit", options.selection.units, "Only this unit (again for more)")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  command->add_option("--area", options.selection.areas, "Only cases of this area (again for more)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--case", options.selection.cases,
+                   "Only cases that match (again for more); with --area both must hold")
       ->type_name("GLOB")
       ->allow_extra_args(false);
   command->add_flag("--list", arguments->list, "Say what would run, and what would be skipped and why; touch nothing");
   command->add_flag("--json", arguments->json, "With --list: for scripts, on stdout alone");
-  command->add_option("--out", arguments->out, "Folder of the reports [out/<time>-<id>, and out/latest links to it]")->type_name("DIR");
-  command->add_option("--firmware", options.firmware, "Image to flash instead of the lab file's, on all units or on one")
+  command->add_option("--out", arguments->out, "Folder of the reports [out/<time>-<id>, and out/latest links to it]")
+      ->type_name("DIR");
+  command
+      ->add_option("--firmware", options.firmware, "Image to flash instead of the lab file's, on all units or on one")
       ->type_name("[UNIT=]IMAGE")
       ->allow_extra_args(false);
   command->add_option("--jobs", options.jobs, "Units judged at a time [all]")->check(CLI::Range(1, 1000));
-  command->add_option("--repeat", options.rounds, "Rounds of all cases")->check(CLI::Range(std::int64_t{1}, max_rounds));
-  command->add_option("--deadline", arguments->deadline, "End the whole run after this time: 90s, 15m, 2h")->type_name("TIME");
+  command->add_option("--repeat", options.rounds, "Rounds of all cases")
+      ->check(CLI::Range(std::int64_t{1}, max_rounds));
+  command->add_option("--deadline", arguments->deadline, "End the whole run after this time: 90s, 15m, 2h")
+      ->type_name("TIME");
   command->add_flag("--strict", options.strict, "A warning counts as a failure");
-  command->add_option("--seed", arguments->seed, "Of all randomness [random, and logged]")->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", arguments->seed, "Of all randomness [random, and logged]")
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("--wait", options.wait, "Wait for units that others hold");
   command->footer(
       "Examples:\n"
@@ -78,7 +93,8 @@ void add_run(CLI::App& app, Context& context) {
       "  hilmark run --lab lab.yaml --repeat 20 --deadline 8h       all night\n"
       "\n"
       "Reports: DIR/junit.xml, summary.json, report.html, events.jsonl (all the evidence), units/<id>/worker.log.");
-  command->callback([arguments, &context] { context.chosen = [arguments, &context] { return run(*arguments, context); }; });
+  command->callback(
+      [arguments, &context] { context.chosen = [arguments, &context] { return run(*arguments, context); }; });
 }
 
 }  // namespace hilmark::cli

@@ -1,30 +1,30 @@
 #include "harness/conductor/conductor.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include <boost/json/parse.hpp>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <boost/json/parse.hpp>
-#include <cerrno>
-#include <csignal>
-
 #include "drivers/unit/unit_lock.h"
 #include "harness/base/bytes.h"
 #include "harness/conductor/preflight.h"
-#include "harness/conductor/run_progress.h"
 #include "harness/conductor/run_events.h"
 #include "harness/conductor/run_log.h"
+#include "harness/conductor/run_progress.h"
 #include "harness/conductor/run_reports.h"
 #include "harness/conductor/worker_link.h"
 
 namespace hilmark {
 namespace {
 
-constexpr Milliseconds stop_grace{5'000};       ///< for a worker that was asked to stop
-constexpr Milliseconds end_grace{10'000};       ///< for a worker that has said its last word
+constexpr Milliseconds stop_grace{5'000};  ///< for a worker that was asked to stop
+constexpr Milliseconds end_grace{10'000};  ///< for a worker that has said its last word
 constexpr Milliseconds redraw_interval{250};
-constexpr Milliseconds second_signal{1'000};    ///< a signal this long after the first is the user's second
+constexpr Milliseconds second_signal{1'000};  ///< a signal this long after the first is the user's second
 constexpr int signal_exit_base = 128;
 
 struct UnitRun {
@@ -32,8 +32,8 @@ struct UnitRun {
   std::optional<WorkerLink> link;
   enum class State { waiting, preparing, ready, running, ended } state = State::waiting;
   bool said_done = false;
-  std::optional<Error> lost;      ///< what the worker said, or what it did wrong
-  std::optional<Error> refused;   ///< in its preparation
+  std::optional<Error> lost;     ///< what the worker said, or what it did wrong
+  std::optional<Error> refused;  ///< in its preparation
 
   [[nodiscard]] const BenchUnit& unit() const { return *prepared->plan.unit; }
 };
@@ -68,7 +68,8 @@ class Conductor {
   Result<void> prepare() {
     while (!stop_) {
       if (auto started = start_workers(); !started) return started;
-      const auto refused = std::find_if(units_.begin(), units_.end(), [](const UnitRun& unit) { return unit.refused.has_value(); });
+      const auto refused =
+          std::find_if(units_.begin(), units_.end(), [](const UnitRun& unit) { return unit.refused.has_value(); });
       if (refused != units_.end()) return fail(ErrorKind::usage, "{}", refused->refused->message);
       if (all_of(UnitRun::State::ready)) return {};
       turn();
@@ -127,7 +128,8 @@ class Conductor {
   /// An event of a unit, or of the run (null). A log that cannot be written ends the run.
   void append(const BenchUnit* unit, boost::json::object event) {
     if (!log_ || trouble_) return;
-    const auto appended = unit == nullptr ? log_->append(std::move(event)) : log_->append(unit->id, unit->is_virtual(), std::move(event));
+    const auto appended =
+        unit == nullptr ? log_->append(std::move(event)) : log_->append(unit->id, unit->is_virtual(), std::move(event));
     if (appended) return;
     trouble_ = appended.error();
     for (UnitRun& other : units_) {
@@ -143,7 +145,8 @@ class Conductor {
       const std::filesystem::path folder = prepared_.out / "units" / bench_unit.id;
       std::vector<std::string> command = parts_.worker_command;
       command.insert(command.end(), {bench_unit.id, folder.string()});
-      auto link = WorkerLink::start({.command = command, .log = folder / "worker.log"}, orders_for(options_, prepared_, *unit.prepared));
+      auto link = WorkerLink::start({.command = command, .log = folder / "worker.log"},
+                                    orders_for(options_, prepared_, *unit.prepared));
       if (!link) return fail(link.error(), "unit {}", bench_unit.id);
       unit.link.emplace(std::move(*link));
       unit.state = UnitRun::State::preparing;
@@ -154,7 +157,8 @@ class Conductor {
 
   /// Lets as many workers go as may run at a time.
   void release_workers() {
-    auto running = std::count_if(units_.begin(), units_.end(), [](const UnitRun& unit) { return unit.state == UnitRun::State::running; });
+    auto running = std::count_if(units_.begin(), units_.end(),
+                                 [](const UnitRun& unit) { return unit.state == UnitRun::State::running; });
     for (UnitRun& unit : units_) {
       if (unit.state != UnitRun::State::ready || (options_.jobs > 0 && running >= options_.jobs)) continue;
       unit.state = UnitRun::State::running;
@@ -178,7 +182,8 @@ class Conductor {
     for (std::size_t index = 0; happened > 0 && index < speakers.size(); ++index) {
       if (waits[index + 1].revents != 0) listen(*speakers[index]);
     }
-    if (deadline_ && deadline_->expired() && !stop_) stop({.signal = 0, .message = fmt::format("the run's deadline of {} ms", deadline_->span().count())});
+    if (deadline_ && deadline_->expired() && !stop_)
+      stop({.signal = 0, .message = fmt::format("the run's deadline of {} ms", deadline_->span().count())});
     if (stop_ && clock_.now() - stop_->at >= stop_grace) kill_all();
     progress_.redraw();
   }
@@ -186,7 +191,9 @@ class Conductor {
   [[nodiscard]] Milliseconds time_to_wait() const {
     Milliseconds wait = RunProgress::look_of(parts_.terminal).terminal ? redraw_interval : Milliseconds(60'000);
     if (deadline_ && !stop_) wait = std::min(wait, deadline_->left() + Milliseconds(1));
-    if (stop_) wait = std::min(wait, std::max(Milliseconds(50), std::chrono::ceil<Milliseconds>(stop_->at + stop_grace - clock_.now())));
+    if (stop_)
+      wait = std::min(
+          wait, std::max(Milliseconds(50), std::chrono::ceil<Milliseconds>(stop_->at + stop_grace - clock_.now())));
     return wait;
   }
 
@@ -195,7 +202,10 @@ class Conductor {
     while (::read(signals_, &info, sizeof info) == sizeof info) {
       const int signal = static_cast<int>(info.ssi_signo);
       if (!stop_) {
-        stop({.signal = signal == SIGHUP ? SIGTERM : signal, .message = signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM"});
+        stop({.signal = signal == SIGHUP ? SIGTERM : signal,
+              .message = signal == SIGINT   ? "SIGINT"
+                         : signal == SIGHUP ? "SIGHUP"
+                                            : "SIGTERM"});
       } else if (clock_.now() - stop_->at >= second_signal) {
         // A shell's Ctrl-C may reach us twice, directly and through virtual-lab; a person is slower.
         kill_all();
@@ -206,7 +216,8 @@ class Conductor {
   void stop(Stop why) {
     why.at = clock_.now();
     stop_ = std::move(why);
-    progress_.line(fmt::format("hilmark: {}: ending the run; what has not been judged is reported as not run", stop_->message));
+    progress_.line(
+        fmt::format("hilmark: {}: ending the run; what has not been judged is reported as not run", stop_->message));
     for (UnitRun& unit : units_) {
       if (unit.link && unit.state != UnitRun::State::ended) unit.link->ask_to_stop();
       if (!unit.link) close_unit(unit);
@@ -229,9 +240,11 @@ class Conductor {
   }
 
   void on_line(UnitRun& unit, std::string_view line) {
+    if (unit.lost) return;  // What it says cannot be relied on any more.
     boost::json::error_code error;
     boost::json::value json = boost::json::parse({line.data(), line.size()}, error);
-    if (error || !json.is_object()) return lose(unit, fmt::format("the worker spoke nonsense: {}", printable(line.substr(0, 80))));
+    if (error || !json.is_object())
+      return lose(unit, fmt::format("the worker spoke nonsense: {}", printable(line.substr(0, 80))));
     reports::Event event{.type = {}, .members = std::move(json.get_object())};
     event.type = event.text("type");
     if (event.type == "worker_ready") {
@@ -245,13 +258,13 @@ class Conductor {
       tell(unit, event);
       const BenchUnit& bench_unit = unit.unit();
       const auto appended = log_->append(bench_unit.id, bench_unit.is_virtual(), std::move(event.members));
-      if (!appended && appended.error().kind == ErrorKind::usage) return lose(unit, "the worker contradicts itself: " + appended.error().message);
+      if (!appended && appended.error().kind == ErrorKind::usage)
+        return lose(unit, "the worker contradicts itself: " + appended.error().message);
       if (!appended) trouble_ = appended.error();
       if (trouble_) kill_all();
     }
   }
 
-  /// What the worker says cannot be relied on any more.
   static void lose(UnitRun& unit, std::string why) {
     if (!unit.lost) unit.lost = Error{ErrorKind::rig, std::move(why)};
     unit.link->kill();
@@ -269,7 +282,8 @@ class Conductor {
   void end_unit(UnitRun& unit) {
     const ExitStatus status = unit.link->end(unit.said_done || stop_ ? end_grace : Milliseconds(1'000));
     if (unit.state == UnitRun::State::preparing && !unit.refused && !stop_) {
-      unit.refused = Error{ErrorKind::usage, fmt::format("the worker of unit {} ended before it began: {}", unit.unit().id, in_words(unit, status))};
+      unit.refused = Error{ErrorKind::usage, fmt::format("the worker of unit {} ended before it began: {}",
+                                                         unit.unit().id, in_words(unit, status))};
     }
     if (!unit.said_done && !unit.lost && !stop_) died_ = in_words(unit, status);
     close_unit(unit);
@@ -297,9 +311,11 @@ class Conductor {
   }
 
   static std::string in_words(const UnitRun& unit, const ExitStatus& status) {
-    const ExitStatus told = status.code > signal_exit_base ? ExitStatus{.code = 0, .signal = status.code - signal_exit_base} : status;
+    const ExitStatus told =
+        status.code > signal_exit_base ? ExitStatus{.code = 0, .signal = status.code - signal_exit_base} : status;
     const std::string last_words = unit.link->last_words();
-    return fmt::format("its worker process ended with {}{}{}", told.text(), last_words.empty() ? "" : "; its last words: ", last_words);
+    return fmt::format("its worker process ended with {}{}{}", told.text(),
+                       last_words.empty() ? "" : "; its last words: ", last_words);
   }
 
   const RunOptions& options_;
@@ -341,7 +357,8 @@ Result<int> conduct(const RunOptions& options, const ConductorParts& parts) {
     return signal_exit_base + conductor.stop_signal();
   }
   link_latest(*prepared);
-  conductor.progress().line(fmt::format("hilmark: run {}, seed {}, reports in {}", prepared->id, prepared->seed, prepared->out.string()));
+  conductor.progress().line(
+      fmt::format("hilmark: run {}, seed {}, reports in {}", prepared->id, prepared->seed, prepared->out.string()));
   conductor.run();
   return conductor.finish();
 }

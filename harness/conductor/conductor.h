@@ -19,8 +19,8 @@ struct ConductorParts {
   std::FILE* terminal = stderr;
 };
 
-/// Runs, reports, and returns the exit status: 0, 1, 3, or 128 + signal. Errors: usage (2), before any unit was touched.
-/// Takes over SIGINT, SIGTERM and SIGHUP of the calling thread, which must be the only one.
+/// Runs, reports, and returns the exit status: 0, 1, 3, or 128 + signal. Errors: usage (2), before any unit was
+/// touched. Takes over SIGINT, SIGTERM and SIGHUP of the calling thread, which must be the only one.
 [[nodiscard]] Result<int> conduct(const RunOptions& options, const ConductorParts& parts);
 
 }  // namespace hilmark

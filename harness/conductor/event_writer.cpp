@@ -1,9 +1,9 @@
 #include "harness/conductor/event_writer.h"
 
-#include <unistd.h>
+#include <cerrno>
 
 #include <boost/json/serialize.hpp>
-#include <cerrno>
+#include <unistd.h>
 
 namespace hilmark {
 namespace {

@@ -1,9 +1,10 @@
 // A worker's events on their way to the parent.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <mutex>
 #include <string>
+
+#include <boost/json/object.hpp>
 
 #include "harness/base/clock.h"
 

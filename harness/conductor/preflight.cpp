@@ -1,11 +1,11 @@
 #include "harness/conductor/preflight.h"
 
-#include <fmt/chrono.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <random>
+
+#include <fmt/chrono.h>
 
 #include "drivers/usb/usb_context.h"
 #include "harness/base/bytes.h"
@@ -18,7 +18,8 @@ namespace hilmark {
 namespace {
 
 bool is_selected(const BenchUnit& unit, const Selection& selection) {
-  return selection.units.empty() || std::find(selection.units.begin(), selection.units.end(), unit.id) != selection.units.end();
+  return selection.units.empty() ||
+         std::find(selection.units.begin(), selection.units.end(), unit.id) != selection.units.end();
 }
 
 /// A unit named by its serial number alone stands at a port, which its lock and its driver need.
@@ -42,7 +43,10 @@ Result<std::string> find_mosquitto() {
   const char* named = std::getenv("HILMARK_MOSQUITTO");
   const std::string program = named != nullptr && *named != '\0' ? named : "mosquitto";
   const std::string path = find_program(program).string();
-  if (path.empty()) return fail(ErrorKind::usage, "there is no broker {}; install the package mosquitto, or name it by HILMARK_MOSQUITTO", printable(program));
+  if (path.empty())
+    return fail(ErrorKind::usage,
+                "there is no broker {}; install the package mosquitto, or name it by HILMARK_MOSQUITTO",
+                printable(program));
   return path;
 }
 
@@ -72,7 +76,8 @@ Result<void> make_out(PreparedRun& run) {
 
 Result<Milliseconds> parse_duration(const std::string& text) {
   static constexpr std::int64_t max_ms = std::int64_t{365} * 24 * 3600 * 1000;
-  static const std::map<std::string_view, std::int64_t> units{{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60'000}, {"h", 3'600'000}};
+  static const std::map<std::string_view, std::int64_t> units{
+      {"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60'000}, {"h", 3'600'000}};
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const auto unit = units.find(std::string_view(end, static_cast<std::size_t>(text.data() + text.size() - end)));
@@ -100,7 +105,8 @@ Result<Bench> find_bench(const std::filesystem::path& lab, const Selection& sele
   return bench;
 }
 
-Result<std::map<std::string, std::string>> choose_firmware(const std::vector<const BenchUnit*>& units, const std::vector<std::string>& option) {
+Result<std::map<std::string, std::string>> choose_firmware(const std::vector<const BenchUnit*>& units,
+                                                           const std::vector<std::string>& option) {
   std::map<std::string, std::string> chosen;
   std::vector<std::string> ids;
   for (const BenchUnit* unit : units) {
@@ -112,14 +118,17 @@ Result<std::map<std::string, std::string>> choose_firmware(const std::vector<con
     const std::string id = word.substr(0, equals == std::string::npos ? 0 : equals);
     const bool for_one = equals != std::string::npos && std::find(ids.begin(), ids.end(), id) != ids.end();
     // A path may hold an equals sign; what looks like a unit's id and is none is a slip.
-    if (equals != std::string::npos && !for_one && id.find('/') == std::string::npos && !std::filesystem::exists(word)) {
-      return fail(ErrorKind::usage, "--firmware {}: no unit `{}` is selected{}", printable(word), printable(id), suggestion(id, ids));
+    if (equals != std::string::npos && !for_one && id.find('/') == std::string::npos &&
+        !std::filesystem::exists(word)) {
+      return fail(ErrorKind::usage, "--firmware {}: no unit `{}` is selected{}", printable(word), printable(id),
+                  suggestion(id, ids));
     }
     bool taken = false;
     for (const BenchUnit* unit : units) {
       if (for_one && unit->id != id) continue;
       if (!unit->can(Capability::flash)) {
-        if (for_one) return fail(ErrorKind::usage, "--firmware {}: unit {} cannot be flashed", printable(word), unit->id);
+        if (for_one)
+          return fail(ErrorKind::usage, "--firmware {}: unit {} cannot be flashed", printable(word), unit->id);
         continue;
       }
       chosen[unit->id] = for_one ? word.substr(equals + 1) : word;
@@ -135,7 +144,8 @@ Result<std::map<std::string, std::string>> choose_firmware(const std::vector<con
   return chosen;
 }
 
-Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<suites::Case>& catalogue, const Clock& clock) {
+Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<suites::Case>& catalogue,
+                                const Clock& clock) {
   PreparedRun run;
   auto bench = read_bench(options.lab, BoardFolders::of_environment());
   if (!bench) return fail(bench.error());

@@ -20,10 +20,10 @@ struct PreparedUnit {
 struct PreparedRun {
   std::unique_ptr<Bench> bench;  ///< that the plans point into
   std::vector<PreparedUnit> units;
-  std::string id;                ///< "20260131-101500-3fa2"
-  std::filesystem::path out;     ///< exists, empty of reports of other runs
-  bool made_out = false;         ///< this run has made it
-  bool default_out = false;      ///< out/latest shall point to it
+  std::string id;             ///< "20260131-101500-3fa2"
+  std::filesystem::path out;  ///< exists, empty of reports of other runs
+  bool made_out = false;      ///< this run has made it
+  bool default_out = false;   ///< out/latest shall point to it
   std::int64_t seed = 0;
   std::string mosquitto;
   bool namespaces = true;
@@ -37,7 +37,8 @@ struct PreparedRun {
                                                                          const std::vector<std::string>& option);
 
 /// Errors (usage): one clear sentence; nothing has been touched and nothing is left behind.
-[[nodiscard]] Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<suites::Case>& catalogue, const Clock& clock);
+[[nodiscard]] Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<suites::Case>& catalogue,
+                                              const Clock& clock);
 
 /// Removes the folder that a run made which did not begin.
 void forget_out(const PreparedRun& run);

@@ -1,9 +1,9 @@
 #include "harness/conductor/run_events.h"
 
-#include <unistd.h>
-
 #include <array>
+
 #include <boost/json/array.hpp>
+#include <unistd.h>
 
 #include "harness/plan/plan_text.h"
 

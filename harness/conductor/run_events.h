@@ -9,7 +9,8 @@
 
 namespace hilmark {
 
-[[nodiscard]] boost::json::object run_started_event(const RunOptions& options, const ConductorParts& parts, const PreparedRun& run);
+[[nodiscard]] boost::json::object run_started_event(const RunOptions& options, const ConductorParts& parts,
+                                                    const PreparedRun& run);
 /// Without `unit` and `virtual`.
 [[nodiscard]] boost::json::object unit_planned_event(const PreparedUnit& unit);
 [[nodiscard]] WorkerOrders orders_for(const RunOptions& options, const PreparedRun& run, const PreparedUnit& unit);

@@ -1,10 +1,10 @@
 #include "harness/conductor/run_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <cerrno>
 
 #include <boost/json/serialize.hpp>
-#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace hilmark {
 namespace {
@@ -28,13 +28,16 @@ RunLog::RunLog(UniqueFd fd, std::filesystem::path path, const Clock& clock, repo
       clock_(&clock),
       follower_(std::make_unique<reports::RunFollower>(reports::RunFollower::Keep::verdicts, std::move(on_case))) {}
 
-Result<RunLog> RunLog::create(const std::filesystem::path& path, const Clock& clock, reports::RunFollower::Sink on_case) {
+Result<RunLog> RunLog::create(const std::filesystem::path& path, const Clock& clock,
+                              reports::RunFollower::Sink on_case) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
   if (!fd) return fail(ErrorKind::usage, "cannot write {}: {}", path.string(), errno_text(errno));
   return RunLog(std::move(fd), path, clock, std::move(on_case));
 }
 
-Result<void> RunLog::append(boost::json::object event) { return append_whole(with_head({}, std::move(event), *clock_)); }
+Result<void> RunLog::append(boost::json::object event) {
+  return append_whole(with_head({}, std::move(event), *clock_));
+}
 
 Result<void> RunLog::append(const std::string& unit, bool is_virtual, boost::json::object event) {
   return append_whole(with_head({{"unit", unit}, {"virtual", is_virtual}}, std::move(event), *clock_));

@@ -1,9 +1,10 @@
 // events.jsonl as it is written, and what it says so far.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <filesystem>
 #include <string>
+
+#include <boost/json/object.hpp>
 
 #include "harness/base/clock.h"
 #include "harness/base/error.h"
@@ -14,10 +15,11 @@ namespace hilmark {
 
 class RunLog {
  public:
-  [[nodiscard]] static Result<RunLog> create(const std::filesystem::path& path, const Clock& clock, reports::RunFollower::Sink on_case);
+  [[nodiscard]] static Result<RunLog> create(const std::filesystem::path& path, const Clock& clock,
+                                             reports::RunFollower::Sink on_case);
 
-  /// Adds `v`, `time` (unless it has one) and, for a unit's event, `unit` and `virtual`; appends it by one write. Errors:
-  /// usage (it contradicts what was said before, and is not written), rig (cannot be written).
+  /// Adds `v`, `time` (unless it has one) and, for a unit's event, `unit` and `virtual`; appends it by one write.
+  /// Errors: usage (it contradicts what was said before, and is not written), rig (cannot be written).
   [[nodiscard]] Result<void> append(boost::json::object event);
   [[nodiscard]] Result<void> append(const std::string& unit, bool is_virtual, boost::json::object event);
 

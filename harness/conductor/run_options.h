@@ -19,11 +19,11 @@ struct RunOptions {
   std::vector<std::string> firmware;         ///< "IMAGE" for all units, "UNIT=IMAGE" for one; the later wins
   std::int64_t jobs = 0;                     ///< workers at a time; 0: all
   std::int64_t rounds = 1;
-  std::optional<Milliseconds> deadline;      ///< of the whole run
-  std::optional<std::int64_t> seed;          ///< else random, and logged
-  bool strict = false;                       ///< a warning counts as a failure
-  bool wait = false;                         ///< for units that others hold
-  std::vector<std::string> command;          ///< argv, for the reports
+  std::optional<Milliseconds> deadline;  ///< of the whole run
+  std::optional<std::int64_t> seed;      ///< else random, and logged
+  bool strict = false;                   ///< a warning counts as a failure
+  bool wait = false;                     ///< for units that others hold
+  std::vector<std::string> command;      ///< argv, for the reports
 };
 
 /// "90", "90s", "15m", "2h", "500ms". The error (usage) says what is expected.

@@ -1,11 +1,11 @@
 #include "harness/conductor/run_progress.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
 
 #include "harness/base/bytes.h"
 #include "reports/evidence_text.h"
@@ -15,12 +15,17 @@ namespace {
 
 std::string_view colour_of(reports::Verdict verdict) {
   switch (verdict) {
-    case reports::Verdict::pass: return "\x1b[32m";
-    case reports::Verdict::fail: return "\x1b[1;31m";
-    case reports::Verdict::warn: return "\x1b[33m";
+    case reports::Verdict::pass:
+      return "\x1b[32m";
+    case reports::Verdict::fail:
+      return "\x1b[1;31m";
+    case reports::Verdict::warn:
+      return "\x1b[33m";
     case reports::Verdict::inconclusive:
-    case reports::Verdict::error: return "\x1b[35m";
-    case reports::Verdict::skip: return "\x1b[2m";
+    case reports::Verdict::error:
+      return "\x1b[35m";
+    case reports::Verdict::skip:
+      return "\x1b[2m";
   }
   return "";
 }
@@ -55,12 +60,13 @@ void RunProgress::verdict(const reports::CaseOutcome& outcome, std::int64_t roun
   static constexpr std::size_t max_message_bytes = 160;
   ++told_;
   const std::string round = rounds > 1 && outcome.round > 0 ? fmt::format(" round {}", outcome.round) : "";
-  std::string text = fmt::format("{:<14} {:<8}{} {}{:<12}{} {:>7.1f} s  {}", outcome.unit->id, outcome.planned->id, round,
-                                 look_.colour ? colour_of(outcome.verdict) : "", name_of(outcome.verdict),
+  std::string text = fmt::format("{:<14} {:<8}{} {}{:<12}{} {:>7.1f} s  {}", outcome.unit->id, outcome.planned->id,
+                                 round, look_.colour ? colour_of(outcome.verdict) : "", name_of(outcome.verdict),
                                  look_.colour ? "\x1b[0m" : "", static_cast<double>(outcome.duration_ms) / 1000,
                                  printable(outcome.planned->title));
   if (outcome.verdict != reports::Verdict::pass && !outcome.message.empty()) {
-    text += ": " + printable(reports::shortened(outcome.message.substr(0, outcome.message.find('\n')), max_message_bytes));
+    text +=
+        ": " + printable(reports::shortened(outcome.message.substr(0, outcome.message.find('\n')), max_message_bytes));
   }
   line(text);
 }
@@ -77,7 +83,8 @@ void RunProgress::redraw() {
   if (!look_.terminal) return;
   static constexpr std::size_t bar_width = 20;
   const std::size_t filled = all_ == 0 ? 0 : std::min(bar_width, told_ * bar_width / all_);
-  std::string text = fmt::format("[{}{}] {}/{}", std::string(filled, '#'), std::string(bar_width - filled, '.'), told_, all_);
+  std::string text =
+      fmt::format("[{}{}] {}/{}", std::string(filled, '#'), std::string(bar_width - filled, '.'), told_, all_);
   for (const auto& [unit, what] : at_) text += fmt::format("  {}: {}", unit, what);
   clear();
   fmt::print(stream_, "{}", reports::shortened(text, columns_of(stream_) - 2));

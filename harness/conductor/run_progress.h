@@ -19,7 +19,8 @@ class RunProgress {
   };
   [[nodiscard]] static Look look_of(std::FILE* stream);
 
-  RunProgress(std::FILE* stream, Look look, std::size_t verdicts_to_come) : stream_(stream), look_(look), all_(verdicts_to_come) {}
+  RunProgress(std::FILE* stream, Look look, std::size_t verdicts_to_come)
+      : stream_(stream), look_(look), all_(verdicts_to_come) {}
   ~RunProgress() { clear(); }
   RunProgress(const RunProgress&) = delete;
   RunProgress& operator=(const RunProgress&) = delete;

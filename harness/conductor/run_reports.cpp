@@ -23,8 +23,12 @@ Result<void> write_report(const std::filesystem::path& path, Write&& write) {
 Result<void> write_reports(const std::filesystem::path& out) {
   const std::filesystem::path events = out / "events.jsonl";
   return write_report(out / "junit.xml", [&](auto& output) { return reports::write_junit({events}, output); })
-      .and_then([&] { return write_report(out / "summary.json", [&](auto& output) { return reports::write_summary(events, output); }); })
-      .and_then([&] { return write_report(out / "report.html", [&](auto& output) { return reports::write_html(events, output); }); });
+      .and_then([&] {
+        return write_report(out / "summary.json", [&](auto& output) { return reports::write_summary(events, output); });
+      })
+      .and_then([&] {
+        return write_report(out / "report.html", [&](auto& output) { return reports::write_html(events, output); });
+      });
 }
 
 }  // namespace
@@ -39,7 +43,8 @@ Result<int> finish_run(const RunEnd& end, RunLog& log, const std::function<void(
     if (status == 0) status = rig_trouble_exit;
   } else {
     boost::json::object counts;
-    for (const reports::Verdict verdict : reports::all_verdicts) counts[reports::name_of(verdict)] = overview->tally.counts[verdict];
+    for (const reports::Verdict verdict : reports::all_verdicts)
+      counts[reports::name_of(verdict)] = overview->tally.counts[verdict];
     const char* outcome = end.stopped_by_signal != 0 ? "interrupted" : end.deadline_came ? "deadline" : "done";
     auto appended = log.append({{"type", "run_finished"}, {"outcome", outcome}, {"exit", status}, {"counts", counts}});
     if (!appended) return fail(appended.error());

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "harness/conductor/preflight.h"
-#include "harness/conductor/run_progress.h"
 #include "harness/conductor/run_log.h"
+#include "harness/conductor/run_progress.h"
 
 namespace hilmark {
 

@@ -39,7 +39,8 @@ Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, Evide
 
 }  // namespace
 
-Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::path& folder, const Clock& clock, EvidenceLog& evidence) {
+Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::path& folder, const Clock& clock,
+                           EvidenceLog& evidence) {
   if (bench_unit.kind != "process") return make_usb(bench_unit, clock, evidence);
   ProcessUnitConfig config;
   config.info = bench_unit.info();

@@ -17,8 +17,8 @@ struct MadeUnit {
 };
 
 /// Touches no unit. `folder` is the process unit's; `clock` and `evidence` must outlive the result. Errors: usage.
-[[nodiscard]] Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::path& folder, const Clock& clock,
-                                         EvidenceLog& evidence);
+[[nodiscard]] Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::path& folder,
+                                         const Clock& clock, EvidenceLog& evidence);
 
 /// The image, checked against what the unit's chip takes. Errors: usage.
 [[nodiscard]] Result<FirmwareImage> load_image(const BenchUnit& bench_unit, const std::filesystem::path& path);

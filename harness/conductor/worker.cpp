@@ -1,11 +1,11 @@
 #include "harness/conductor/worker.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <string_view>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "drivers/unit/unit_lock.h"
 #include "harness/base/bytes.h"

@@ -1,8 +1,9 @@
 // A worker process: one unit's world, from its lock to its last event.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <functional>
+
+#include <boost/json/object.hpp>
 
 #include "harness/base/error.h"
 #include "harness/conductor/worker_orders.h"

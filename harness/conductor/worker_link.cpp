@@ -1,14 +1,14 @@
 #include "harness/conductor/worker_link.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "harness/base/bytes.h"
 
@@ -41,8 +41,13 @@ void write_all(int fd, std::string_view text) {
 
 void adopt_orphans() { ::prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
-WorkerLink::WorkerLink(TemporaryFolder folder, ChildProcess process, UniqueFd control, UniqueFd events, std::filesystem::path log)
-    : folder_(std::move(folder)), process_(std::move(process)), control_(std::move(control)), events_(std::move(events)), log_(std::move(log)) {}
+WorkerLink::WorkerLink(TemporaryFolder folder, ChildProcess process, UniqueFd control, UniqueFd events,
+                       std::filesystem::path log)
+    : folder_(std::move(folder)),
+      process_(std::move(process)),
+      control_(std::move(control)),
+      events_(std::move(events)),
+      log_(std::move(log)) {}
 
 Result<WorkerLink> WorkerLink::start(const Start& start, WorkerOrders orders) {
   auto folder = TemporaryFolder::make();
@@ -62,7 +67,8 @@ Result<WorkerLink> WorkerLink::start(const Start& start, WorkerOrders orders) {
   ::fcntl(events->read_end.get(), F_SETFL, O_NONBLOCK);
   control->read_end.reset();
   write_all(control->write_end.get(), orders_line(orders));
-  return WorkerLink(std::move(*folder), std::move(*process), std::move(control->write_end), std::move(events->read_end), start.log);
+  return WorkerLink(std::move(*folder), std::move(*process), std::move(control->write_end), std::move(events->read_end),
+                    start.log);
 }
 
 void WorkerLink::go() { write_all(control_.get(), "go\n"); }

@@ -39,7 +39,8 @@ class WorkerLink {
   [[nodiscard]] std::string last_words() const;
 
  private:
-  WorkerLink(TemporaryFolder folder, ChildProcess process, UniqueFd control, UniqueFd events, std::filesystem::path log);
+  WorkerLink(TemporaryFolder folder, ChildProcess process, UniqueFd control, UniqueFd events,
+             std::filesystem::path log);
   TemporaryFolder folder_;
   ChildProcess process_;
   UniqueFd control_;

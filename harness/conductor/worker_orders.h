@@ -1,10 +1,11 @@
 // What the parent tells a worker before it starts.
 #pragma once
 
-#include <boost/describe/class.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <boost/describe/class.hpp>
 
 #include "harness/inventory/bench.h"
 
@@ -17,22 +18,23 @@ struct WorkerOrders {
   std::int64_t seed = 0;
   std::vector<std::string> accounts;
   std::vector<std::string> regions;
-  std::string firmware;     ///< path of the image; empty: none is flashed
-  std::string folder;       ///< 0700, this worker's own, removed by the parent
-  std::string mosquitto;    ///< the broker's program
-  bool namespaces = true;   ///< whether this machine lets us make them
+  std::string firmware;    ///< path of the image; empty: none is flashed
+  std::string folder;      ///< 0700, this worker's own, removed by the parent
+  std::string mosquitto;   ///< the broker's program
+  bool namespaces = true;  ///< whether this machine lets us make them
   bool wait_for_lock = false;
 };
 BOOST_DESCRIBE_STRUCT(WorkerOrders, (),
-                      (unit, cases, rounds, seed, accounts, regions, firmware, folder, mosquitto, namespaces, wait_for_lock))
+                      (unit, cases, rounds, seed, accounts, regions, firmware, folder, mosquitto, namespaces,
+                       wait_for_lock))
 
 /// One line of JSON, with LF.
 [[nodiscard]] std::string orders_line(const WorkerOrders& orders);
 [[nodiscard]] Result<WorkerOrders> orders_from(const std::string& line);
 
-/// The descriptors that a worker inherits. On `control_fd` come the orders and then, on a line of its own, "go"; its end
-/// means that the parent has gone. On `events_fd` go lines of JSON: first worker_ready or worker_refused {kind, message},
-/// then events, at last worker_done {ok, kind, message}.
+/// The descriptors that a worker inherits. On `control_fd` come the orders and then, on a line of its own, "go"; its
+/// end means that the parent has gone. On `events_fd` go lines of JSON: first worker_ready or worker_refused {kind,
+/// message}, then events, at last worker_done {ok, kind, message}.
 inline constexpr int worker_control_fd = 3;
 inline constexpr int worker_events_fd = 4;
 

@@ -1,15 +1,15 @@
 #include "harness/conductor/worker_world.h"
 
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
 #include <arpa/inet.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
 
 #include "harness/base/namespaces.h"
 #include "harness/base/unique_fd.h"
@@ -64,14 +64,16 @@ Result<World> enter_world(const WorkerOrders& orders) {
   World world;
   const BenchUnit& unit = orders.unit;
   if (unit.kind == "virtual" && unit.namespace_pid > 0) {
-    if (auto joined = join_unit_namespace(static_cast<pid_t>(unit.namespace_pid)); !joined) return fail(joined.error(), "unit {}", unit.id);
+    if (auto joined = join_unit_namespace(static_cast<pid_t>(unit.namespace_pid)); !joined)
+      return fail(joined.error(), "unit {}", unit.id);
     world.own_network = true;
   } else if (unit.kind == "process" && orders.namespaces) {
     if (auto made = make_unit_namespace(); !made) return fail(made.error(), "unit {}", unit.id);
     world.own_network = true;
   }
   if (!world.own_network && unit.kind != "usb") {
-    world.notes.emplace_back("network namespaces are not available: the endpoint listens on the loopback, on free ports");
+    world.notes.emplace_back(
+        "network namespaces are not available: the endpoint listens on the loopback, on free ports");
   }
   if (auto isolated = isolate_mounts_and_children(); isolated) {
     world.own_processes = true;
@@ -99,7 +101,8 @@ Result<void> continue_supervised() {
 Result<void> furnish_world(World& world, const std::filesystem::path& folder) {
   if (!world.own_processes) return {};
   if (::mount("hilmark", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0) {
-    world.notes.push_back(fmt::format("{} is on a disk ({}): keys made for this run are removed at its end", folder.string(), errno_text(errno)));
+    world.notes.push_back(fmt::format("{} is on a disk ({}): keys made for this run are removed at its end",
+                                      folder.string(), errno_text(errno)));
   }
   if (!world.own_network) return {};
   if (auto shown = overlay_file("/etc/hosts", "127.0.0.1 localhost\n", folder); !shown) return shown;
@@ -133,8 +136,10 @@ Result<void> check_ports_free(const std::map<std::string, std::string>& addresse
     place.sin_family = AF_INET;
     place.sin_port = htons(port);
     ::inet_pton(AF_INET, address.c_str(), &place.sin_addr);
-    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0 || ::listen(socket.get(), 1) != 0) {
-      return fail(ErrorKind::usage, "the endpoint of {} cannot listen on {}:{}: {}", region, address, port, errno_text(errno));
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0 ||
+        ::listen(socket.get(), 1) != 0) {
+      return fail(ErrorKind::usage, "the endpoint of {} cannot listen on {}:{}: {}", region, address, port,
+                  errno_text(errno));
     }
   }
   return {};

@@ -31,9 +31,10 @@ struct World {
 /// lets the unit's /etc/hosts be ours. After continue_supervised().
 [[nodiscard]] Result<void> furnish_world(World& world, const std::filesystem::path& folder);
 
-/// Where each region listens: region -> IPv4 address. A real board reaches the rig at its rig address, so it has as many
-/// regions as it has those.
-[[nodiscard]] std::map<std::string, std::string> listen_addresses(const BenchUnit& unit, const std::vector<std::string>& regions);
+/// Where each region listens: region -> IPv4 address. A real board reaches the rig at its rig address, so it has as
+/// many regions as it has those.
+[[nodiscard]] std::map<std::string, std::string> listen_addresses(const BenchUnit& unit,
+                                                                  const std::vector<std::string>& regions);
 
 /// The standard port where it is ours alone, else 0 (any free one).
 [[nodiscard]] std::uint16_t mqtt_port_for(const BenchUnit& unit, const World& world);
