@@ -63,6 +63,11 @@ Result<std::unique_ptr<Lab>> Lab::open(EventLoop& loop, const LabSettings& setti
   loop.run_until([&] {
     return std::all_of(lab->boards_.begin(), lab->boards_.end(), [](const auto& board) { return board->settled(); });
   });
+  for (const auto& board : lab->boards_) {
+    if (!board->on_bus()) {
+      return failure(fmt::format("{} could not join the bus; --log FILE tells why", board->spec().id));
+    }
+  }
   return lab;
 }
 

@@ -38,6 +38,7 @@ class VirtualBoard {
   [[nodiscard]] bool settled() const {
     return model_.state() != BoardState::starting && model_.state() != BoardState::departing;
   }
+  [[nodiscard]] bool on_bus() const { return plugged_ != nullptr; }
   // One line of JSON: what `status` answers.
   [[nodiscard]] std::string status_json() const;
 

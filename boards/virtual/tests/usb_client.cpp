@@ -233,17 +233,8 @@ int wait_pending(libusb_context* context, libusb_device_handle* handle, std::chr
   _exit(0);  // with all of that pending
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc < 3) return 2;
-  const std::string verb = argv[1];
-  const std::vector<std::string> rest(argv + 3, argv + argc);
-  libusb_context* context = nullptr;
-  if (const int code = libusb_init(&context); code != 0) die("init", code);
-  if (verb == "await") return await(context, argv[2], rest.at(0).c_str());
-  if (verb == "hub") return switch_port(context, argv[2], rest.at(0) == "on");
-  libusb_device_handle* handle = open_port(context, port_of(argv[2]));
+int with_device(libusb_context* context, libusb_device_handle* handle, const std::string& verb,
+                const std::vector<std::string>& rest) {
   if (verb == "console") return talk(Console(handle), rest);
   if (verb == "drain") return drain(Console(handle), rest.at(0));
   if (verb == "idle") idle(context, handle, rest.at(0).c_str());
@@ -262,4 +253,25 @@ int main(int argc, char** argv) {
   std::fflush(stdout);
   while (verb == "hold") pause();
   return 0;
+}
+
+int with_context(libusb_context* context, const char* port, const std::string& verb,
+                 const std::vector<std::string>& rest) {
+  if (verb == "await") return await(context, port, rest.at(0).c_str());
+  if (verb == "hub") return switch_port(context, port, rest.at(0) == "on");
+  libusb_device_handle* handle = open_port(context, port_of(port));
+  const int status = with_device(context, handle, verb, rest);
+  libusb_close(handle);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  libusb_context* context = nullptr;
+  if (const int code = libusb_init(&context); code != 0) die("init", code);
+  const int status = with_context(context, argv[2], argv[1], {argv + 3, argv + argc});
+  libusb_exit(context);
+  return status;
 }

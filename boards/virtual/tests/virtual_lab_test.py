@@ -257,6 +257,14 @@ class VirtualLab(unittest.TestCase):
             holder.communicate()
             wait_for("the claim", lambda: lab.client("claim", "1-1") == "held\n")
 
+    def test_an_executed_program_does_not_inherit_a_devices_connection(self):
+        list_sockets = "import os, subprocess\nfd = os.open('/dev/bus/usb/001/002', os.O_RDWR)\n" \
+                       "subprocess.run(['ls', '-l', '/proc/self/fd'], close_fds=False, check=True)\n"
+        with Lab() as lab:
+            listed = lab.run("python3", "-c", list_sockets)
+            self.assertIn("/proc/", listed)
+            self.assertNotIn("socket:", listed)
+
     def test_a_hostile_client_harms_nobody(self):
         with Lab() as lab:
             lab.boot_test_core()
