@@ -43,9 +43,8 @@ Result<int> run(Arguments arguments, const Context& context) {
     if (!deadline) return fail(deadline.error(), "--deadline");
     options.deadline = *deadline;
   }
-  return conduct(
-      options,
-      {.catalogue = suites::catalogue(), .worker_command = {"/proc/self/exe", "worker"}, .version = HILMARK_VERSION});
+  return conduct(options,
+                 {.catalogue = suites::catalogue(), .worker_command = {program, "worker"}, .version = HILMARK_VERSION});
 }
 
 }  // namespace
