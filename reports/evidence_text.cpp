@@ -1,5 +1,7 @@
 #include "reports/evidence_text.h"
 
+#include <algorithm>
+
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -59,6 +61,17 @@ std::string shortened(const std::string& text, std::size_t max) {
   std::size_t end = max;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
   return text.substr(0, end) + "…";
+}
+
+std::string one_line(const std::string& text, std::size_t max) {
+  std::string line;
+  for (std::size_t start = 0; start < text.size() && line.size() <= max;) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    const std::size_t first = std::min(text.find_first_not_of(' ', start), end);
+    if (first < end) line += (line.empty() ? "" : "; ") + text.substr(first, end - first);
+    start = end + 1;
+  }
+  return shortened(line, max);
 }
 
 std::string evidence_line(const Event& event) {

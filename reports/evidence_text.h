@@ -13,4 +13,7 @@ namespace hilmark::reports {
 /// `text` cut to `max` octets, visibly, and never within a character.
 [[nodiscard]] std::string shortened(const std::string& text, std::size_t max);
 
+/// A message of several lines as one, cut to `max` octets.
+[[nodiscard]] std::string one_line(const std::string& text, std::size_t max);
+
 }  // namespace hilmark::reports

@@ -141,15 +141,14 @@ std::string system_out(const CaseOutcome& outcome) {
 }
 
 void add_verdict(pugi::xml_node testcase, const CaseOutcome& outcome, const RunStory& run) {
-  const std::string first_line = shortened(outcome.message.substr(0, outcome.message.find('\n')), max_message_bytes);
   if (outcome.verdict == Verdict::skip) {
-    set(testcase.append_child("skipped"), "message", shortened(outcome.message, max_message_bytes));
+    set(testcase.append_child("skipped"), "message", one_line(outcome.message, max_message_bytes));
     return;
   }
   const bool failed = counts_as_failure(outcome.verdict, run.strict);
   if (!failed && outcome.verdict != Verdict::error && outcome.verdict != Verdict::inconclusive) return;
   pugi::xml_node node = testcase.append_child(failed ? "failure" : "error");
-  set(node, "message", first_line);
+  set(node, "message", one_line(outcome.message, max_message_bytes));
   set(node, "type", failed ? outcome.planned->id : outcome.error_type);
   node.append_child(pugi::node_pcdata).set_value(details(outcome, run).c_str());
 }

@@ -72,7 +72,7 @@ TEST_F(Junit, EachVerdictHasItsForm) {
   const auto failed = find_case(document, "SNI-01 one name <&> \"quoted\" [virtual-1]");
   EXPECT_STREQ(failed.child("failure").attribute("type").value(), "SNI-01");
   EXPECT_STREQ(failed.child("failure").attribute("message").value(),
-               "the ClientHello carries no server_name ]]> \\x1b <x>");
+               "the ClientHello carries no server_name ]]> \\x1b <x>; second line");
   EXPECT_THAT(failed.child("failure").text().get(),
               HasSubstr("--unit virtual-1 --case SNI-01 --firmware build/images/golden.img --seed 7"));
   EXPECT_THAT(failed.child("system-out").text().get(), HasSubstr("ctl \\x1b[31m ]]> & <b> \\x01 end"));

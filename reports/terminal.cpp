@@ -60,7 +60,8 @@ void tell_unit(const UnitOverview& unit, const Line& line) {
   if (unit.tally.not_run > 0) text += fmt::format(" ({} not run)", unit.tally.not_run);
   if (story.outcome != "done")
     text += fmt::format("; {}", story.outcome.empty() ? "cut off" : printable(story.outcome));
-  if (!story.message.empty()) text += ": " + printable(story.message.substr(0, story.message.find('\n')));
+  static constexpr std::size_t max_message_bytes = 300;
+  if (!story.message.empty()) text += ": " + printable(one_line(story.message, max_message_bytes));
   line(text);
 }
 

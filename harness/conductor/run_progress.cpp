@@ -65,8 +65,7 @@ void RunProgress::verdict(const reports::CaseOutcome& outcome, std::int64_t roun
                                  look_.colour ? "\x1b[0m" : "", static_cast<double>(outcome.duration_ms) / 1000,
                                  printable(outcome.planned->title));
   if (outcome.verdict != reports::Verdict::pass && !outcome.message.empty()) {
-    text +=
-        ": " + printable(reports::shortened(outcome.message.substr(0, outcome.message.find('\n')), max_message_bytes));
+    text += ": " + printable(reports::one_line(outcome.message, max_message_bytes));
   }
   line(text);
 }
