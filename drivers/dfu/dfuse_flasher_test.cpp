@@ -42,7 +42,7 @@ class ScriptedBoard final : public DfuPort {
     if (request == DfuRequest::upload) {
       if (state_ != DfuState::idle && state_ != DfuState::upload_idle) return Stall{};
       state_ = DfuState::upload_idle;
-      const auto start = flash.begin() + (pointer_ - base) + (value - 2) * transfer_bytes;
+      const auto start = flash.begin() + (pointer_ - base) + std::ptrdiff_t{value - 2} * transfer_bytes;
       return Bytes(start, start + size_bytes);
     }
     int poll_ms = 0;
@@ -77,7 +77,7 @@ class ScriptedBoard final : public DfuPort {
         std::fill_n(flash.begin() + (address - base), sector_bytes, 0xff);
       }
     } else {
-      auto place = flash.begin() + (pointer_ - base) + (pending_block_ - 2) * transfer_bytes;
+      auto place = flash.begin() + (pointer_ - base) + std::ptrdiff_t{pending_block_ - 2} * transfer_bytes;
       for (const std::uint8_t byte : pending_) *place++ &= byte;
       if (forgets_a_bit) *std::prev(place) ^= 1;
     }

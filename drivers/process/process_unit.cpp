@@ -121,6 +121,9 @@ class ProcessUnit final : public Unit {
                                                          {"HILMARK_CHAIN", "chain.pem"},
                                                          {"HILMARK_ROOT_CA", "root_ca.pem"}};
     for (const auto& [variable, file] : files) variables[variable] = installed_ ? (config_.files / file).string() : "";
+    keeper_->stop(grace);
+    // What is recorded from here on is not the former process's.
+    evidence_.add("rig", "process_stopped", {});
     const auto started = keeper_->start(std::move(options), grace);
     if (!started) return told(started.error());
     return {};

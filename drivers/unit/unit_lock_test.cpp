@@ -48,11 +48,12 @@ TEST_F(Lock, OfAKilledProcessIsFree) {
   const pid_t holder = ::fork();
   if (holder == 0) {
     const auto held = acquire("usb-1-1");
-    (void)!::write(ready[1], "x", 1);
+    (void)!::write(ready[1], held ? "x" : "-", 1);
     for (;;) ::pause();
   }
   char octet = 0;
   ASSERT_EQ(::read(ready[0], &octet, 1), 1);
+  ASSERT_EQ(octet, 'x');
   const auto refused = acquire("usb-1-1");
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("pid {}: ", holder)));

@@ -170,7 +170,7 @@ Result<void> UsbBoard::open_console() {
 
 Result<void> UsbBoard::ready() {
   if (console_.is_open()) return {};
-  if (const auto opened = open_console(); !opened) return opened;
+  if (auto opened = open_console(); !opened) return opened;
   return console_.synchronise(Deadline(clock_, config_.info.timing.boot + answer_limit));
 }
 
@@ -198,7 +198,7 @@ Result<void> UsbBoard::power_cycle() {
   const auto there = watcher_.now();
   if (!there && !power_->can(PowerAction::on) && !power_->can(PowerAction::cycle)) return nothing_there();
   const std::uint64_t arrival = there ? there->arrival : 0;
-  if (const auto cut = cut_power(); !cut) return cut;
+  if (auto cut = cut_power(); !cut) return cut;
   return await_application(arrival);
 }
 

@@ -55,8 +55,8 @@ class UsbUnit final : public Unit {
                   {{"port", event.device.port}, {"id", to_text(event.device.id)}});
   }
 
-  Result<void> say(const std::string& verb, CommandArguments arguments = {}) {
-    if (const auto ready = board_.ready(); !ready) return ready;
+  Result<void> say(const std::string& verb, const CommandArguments& arguments = {}) {
+    if (auto ready = board_.ready(); !ready) return ready;
     const auto answer = board_.console().say(verb, arguments);
     if (!answer) return fail(answer.error());
     return {};
@@ -131,7 +131,7 @@ class UsbUnit final : public Unit {
                                                                 {"certificate", &identity.certificate_chain}};
     for (const auto& [verb, value] : parts) {
       if (value->empty()) continue;
-      if (const auto said = say(verb, {{"value", *value}}); !said) return said;
+      if (auto said = say(verb, {{"value", *value}}); !said) return said;
     }
     return {};
   }
@@ -141,19 +141,19 @@ class UsbUnit final : public Unit {
                   {{"name", endpoint.name}, {"connect_address", endpoint.connect_address}, {"port", endpoint.port}});
     // Each of the three may make a connected firmware move; so only what differs is said, and the name last.
     if (!known_endpoint_ || known_endpoint_->connect_address != endpoint.connect_address) {
-      if (const auto said = say("connect_address", {{"value", endpoint.connect_address}}); !said) return said;
+      if (auto said = say("connect_address", {{"value", endpoint.connect_address}}); !said) return said;
     }
     if (!known_endpoint_ || known_endpoint_->port != endpoint.port) {
-      if (const auto said = say("port", {{"value", std::to_string(endpoint.port)}}); !said) return said;
+      if (auto said = say("port", {{"value", std::to_string(endpoint.port)}}); !said) return said;
     }
-    if (const auto said = say("endpoint", {{"value", endpoint.name}}); !said) return said;
+    if (auto said = say("endpoint", {{"value", endpoint.name}}); !said) return said;
     known_endpoint_ = endpoint;
     return {};
   }
 
   Result<void> do_connect() {
     for (const auto& [key, value] : config_.settings) {
-      if (const auto said = say("setting", {{"key", key}, {"value", value}}); !said) return said;
+      if (auto said = say("setting", {{"key", key}, {"value", value}}); !said) return said;
     }
     return say("connect");
   }
