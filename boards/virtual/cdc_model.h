@@ -14,7 +14,7 @@ class CdcModel : public UsbDevice {
   static constexpr std::uint8_t data_out = 0x01;
   static constexpr std::uint8_t data_in = 0x81;
   // Output that no host reads is kept up to here; then the oldest goes, so that a firmware never waits for a reader.
-  static constexpr std::size_t output_bytes = 64 * 1024;
+  static constexpr std::size_t output_bytes = 64UL * 1024;
   // Input that the firmware does not take is kept up to here; then the endpoint answers NAK.
   static constexpr std::size_t input_bytes = 2048;
 

@@ -26,12 +26,11 @@ std::string value_of(const char* name) {
 
 // Our environment, and what makes the lab's boards visible in it.
 std::vector<std::string> lab_environment(const CommandLine& command) {
-  const std::string preload = fmt::format("{}:libumockdev-preload.so.0", command.shim.string());
   const std::string already = value_of("LD_PRELOAD");
   const std::string sanitizer = value_of("ASAN_OPTIONS");
   const std::vector<std::pair<std::string, std::string>> ours{
       {"UMOCKDEV_DIR", command.umockdev_dir.string()},
-      {"LD_PRELOAD", already.empty() ? preload : already + ":" + preload},
+      {"LD_PRELOAD", already.empty() ? command.preload : already + ":" + command.preload},
       // AddressSanitizer insists on being the first library of all, for no reason that holds here.
       {"ASAN_OPTIONS", (sanitizer.empty() ? "" : sanitizer + ":") + "verify_asan_link_order=0"},
   };
@@ -39,15 +38,16 @@ std::vector<std::string> lab_environment(const CommandLine& command) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     bool replaced = false;
-    for (const auto& [name, value] : ours) replaced = replaced || text.starts_with(name + "=");
+    for (const auto& [name, value] : ours) replaced = replaced || text.starts_with(fmt::format("{}=", name));
     if (!replaced) environment.emplace_back(text);
   }
-  for (const auto& [name, value] : ours) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : ours) environment.push_back(fmt::format("{}={}", name, value));
   return environment;
 }
 
 std::vector<char*> as_pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;

@@ -35,7 +35,7 @@ class SignalsAsEvents {
 struct CommandLine {
   std::vector<std::string> words;
   std::filesystem::path umockdev_dir;
-  std::filesystem::path shim;
+  std::string preload;  // $LD_PRELOAD
 };
 
 class CommandRunner {

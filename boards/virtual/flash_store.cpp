@@ -15,7 +15,7 @@ namespace {
 
 // Fills what is missing of the file with erased cells. Killed in between, it is only shorter still.
 bool pad_with_erased_cells(int fd, std::size_t from, std::size_t to) {
-  const std::vector<std::uint8_t> erased(64 * 1024, 0xff);
+  const std::vector<std::uint8_t> erased(64UL * 1024, 0xff);
   while (from < to) {
     const ssize_t written = ::pwrite(fd, erased.data(), std::min(erased.size(), to - from), static_cast<off_t>(from));
     if (written < 0 && errno == EINTR) continue;

@@ -35,10 +35,20 @@ fs::path own_folder() {
   return fs::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
+// umockdev's library, and before it ours that mends it, which lies beside this program.
+Result<std::string> preload_libraries(const fs::path& folder) {
+  const std::string shim = (folder / "libvirtual-usb-shim.so").string();
+  if (!fs::exists(shim)) return failure(fmt::format("{} is missing; it is built with this program", shim));
+  if (shim.find_first_of(": ") != std::string::npos) {
+    return failure(fmt::format("{}: LD_PRELOAD takes no path with a blank or a colon in it", shim));
+  }
+  return shim + ":libumockdev-preload.so.0";
+}
+
 int run_lab(const Options& options) {
   if (std::getenv("UMOCKDEV_DIR") != nullptr) return trouble("this is a lab already; labs do not nest");
-  const fs::path shim = own_folder() / "libvirtual-usb-shim.so";
-  if (!fs::exists(shim)) return trouble(fmt::format("{} is missing; it is built with this program", shim.string()));
+  const auto preload = preload_libraries(own_folder());
+  if (!preload) return trouble(preload.error());
   auto units = read_lab_file(options.lab_file, {"boards", own_folder().parent_path() / "boards"});
   if (!units) return trouble(units.error());
 
@@ -55,7 +65,7 @@ int run_lab(const Options& options) {
   if (!lab) return trouble(lab.error());
   for (const std::string& warning : (*lab)->warnings()) fmt::print(stderr, "virtual-lab: {}\n", warning);
 
-  const auto command = CommandRunner::start(loop, signals, {options.command, root->path(), shim});
+  const auto command = CommandRunner::start(loop, signals, {options.command, root->path(), *preload});
   if (!command) return trouble(command.error());
   loop.run_until([&] { return (*command)->exit_status().has_value(); });
   return (*command)->exit_status().value_or(own_trouble);

@@ -290,6 +290,11 @@ class VirtualLab(unittest.TestCase):
             many = "import os\nfor i in range(200):\n  try: os.open('/dev/ttyACM0', 0)\n  except OSError: pass\n"
             lab.run("python3", "-c", many + "print('alive')")
 
+    def test_opening_ordinary_devices_leaks_nothing(self):
+        with Lab() as lab:
+            lab.run("python3", "-c", "import os\nfor i in range(2000): os.close(os.open('/dev/null', os.O_RDWR))")
+            lab.run("sh", "-c", "i=0; while [ $i -lt 2000 ]; do : >/dev/null; i=$((i + 1)); done")
+
     def test_watchers_in_pid_namespaces_of_their_own_all_see_a_board_come(self):
         with Lab() as lab:
             lab.control("power", "1-1", "off")
