@@ -85,7 +85,9 @@ void RunProgress::redraw() {
   std::string text =
       fmt::format("[{}{}] {}/{}", std::string(filled, '#'), std::string(bar_width - filled, '.'), told_, all_);
   for (const auto& [unit, what] : at_) text += fmt::format("  {}: {}", unit, what);
+  if (drawn_ && text == shown_) return;
   clear();
+  shown_ = text;
   fmt::print(stream_, "{}", reports::shortened(text, columns_of(stream_) - 2));
   std::fflush(stream_);
   drawn_ = true;

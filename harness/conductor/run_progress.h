@@ -38,6 +38,7 @@ class RunProgress {
   std::size_t all_;
   std::size_t told_ = 0;
   bool drawn_ = false;
+  std::string shown_;  // as it was drawn
   std::map<std::string, std::string> at_;
 };
 
