@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "boards/virtual/process_title.h"
+
 namespace virtual_lab {
 namespace {
 
@@ -48,7 +50,7 @@ int enter_new_namespaces() {
   ::close_range(0, 2, 0);
   ::close_range(report + 1, ~0U, 0);
   ::setsid();
-  ::prctl(PR_SET_NAME, "virtual-lab-net");
+  set_process_title("virtual-lab-net");
   const int error = enter_new_namespaces();
   // After the change of credentials, which clears both: others may look into /proc/PID/ns, and we go with the lab.
   ::prctl(PR_SET_DUMPABLE, 1);

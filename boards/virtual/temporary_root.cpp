@@ -6,8 +6,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
+
+#include "boards/virtual/process_title.h"
 
 namespace virtual_lab {
 namespace {
@@ -28,7 +29,7 @@ void remove_folder(const std::filesystem::path& path) {
   ::close_range(0, 2, 0);
   ::close_range(alive + 1, ~0U, 0);
   ::setsid();
-  ::prctl(PR_SET_NAME, "virtual-lab-rm");
+  set_process_title("virtual-lab-rm");
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(ignored, SIG_IGN);
   [[maybe_unused]] const int at_root = ::chdir("/");
   char byte = 0;

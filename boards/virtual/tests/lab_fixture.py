@@ -43,6 +43,13 @@ def process_is_there(pid):
     return state not in "ZX"
 
 
+def command_line(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def image(defect="golden", chip="stm32h7"):
     return wrap(pathlib.Path(Programs.test_core).read_bytes(), chip, defect)
 

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
-from lab_fixture import DEADLINE_S, Lab, Programs, image, process_is_there, wait_for  # noqa: E402
+from lab_fixture import DEADLINE_S, Lab, Programs, command_line, image, process_is_there, wait_for  # noqa: E402
 
 OWN_TROUBLE = 125
 
@@ -370,6 +370,15 @@ class VirtualLab(unittest.TestCase):
             self.assertEqual(len(started), 5)
             lab.kill()
             wait_for("the end of all", lambda: not any(process_is_there(pid) for pid in started))
+            wait_for("the removal of its folder", lambda: not lab.root.exists())
+
+    def test_kill_9_of_all_that_has_its_command_line_leaves_no_folder(self):
+        with Lab() as lab:
+            mine = str(lab.lab_file).encode()
+            for pid in (int(entry.name) for entry in pathlib.Path("/proc").glob("[0-9]*")):
+                if mine in command_line(pid):
+                    self.assertEqual(pid, lab.process.pid, "a helper passes for the lab itself")
+            lab.kill()
             wait_for("the removal of its folder", lambda: not lab.root.exists())
 
     def test_a_client_that_is_left_behind_does_not_hold_up_the_end(self):
