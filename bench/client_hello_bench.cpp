@@ -1,7 +1,7 @@
 // How fast a ClientHello is read: the first thing that every connection costs.
-#include <benchmark/benchmark.h>
-
 #include <string>
+
+#include <benchmark/benchmark.h>
 
 #include "fixtures/cloud/endpoint/client_hello.h"
 

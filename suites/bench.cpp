@@ -40,18 +40,35 @@ Bench::Bench(const BenchParts& parts)
 void Bench::check(const Result<void>& done) {
   if (done) return;
   switch (done.error().kind) {
-    case ErrorKind::unit: throw Inconclusive(done.error().message);
+    case ErrorKind::unit:
+      throw Inconclusive(done.error().message);
     case ErrorKind::timeout: {
       // A unit that fell silent is not the rig's fault, one that is gone from the bench is.
       if (const auto present = parts_.unit.check_present(); !present) throw RigTrouble(present.error());
       throw Inconclusive(done.error().message);
     }
-    default: throw RigTrouble(done.error());
+    default:
+      throw RigTrouble(done.error());
   }
 }
 
-void Bench::reset_unit() { check(parts_.unit.reset()); }
-void Bench::power_cycle_unit() { check(parts_.unit.power_cycle()); }
+std::uint64_t Bench::end_of_former_life(std::uint64_t after) const {
+  const auto ends = parts_.evidence.all(
+      [](const Evidence& piece) { return piece.kind == "left" || piece.kind == "process_stopped"; }, after);
+  return ends.empty() ? after : ends.back()->number;
+}
+
+std::uint64_t Bench::reset_unit() {
+  const std::uint64_t before = now();
+  check(parts_.unit.reset());
+  return end_of_former_life(before);
+}
+
+std::uint64_t Bench::power_cycle_unit() {
+  const std::uint64_t before = now();
+  check(parts_.unit.power_cycle());
+  return end_of_former_life(before);
+}
 
 EndpointAddress Bench::address_of(const cloud::Place& place) {
   return {parts_.cloud.account(place).endpoint_name(), parts_.cloud.listen_address(place.region),
@@ -68,15 +85,16 @@ void Bench::move_to(const cloud::Place& place) { set_endpoint(address_of(place))
 void Bench::provision() {
   const std::string& client_id = parts_.settings.client_id;
   if (!can(Capability::install)) {
-    throw Inconclusive(fmt::format("{} offers no capability install, so the rig cannot give it an identity", info().id));
+    throw Inconclusive(
+        fmt::format("{} offers no capability install, so the rig cannot give it an identity", info().id));
   }
   if (can(Capability::csr)) {
     auto request = parts_.unit.request_csr(client_id);
     if (!request) check(tl::unexpected<Error>(request.error()));
     auto signed_identity = parts_.devices.sign_request(*request, client_id);
     if (!signed_identity) {
-      throw Inconclusive(fmt::format("{}: its certificate request cannot be signed: {}", info().id,
-                                     signed_identity.error().message));
+      throw Inconclusive(
+          fmt::format("{}: its certificate request cannot be signed: {}", info().id, signed_identity.error().message));
     }
     identity_ = std::move(*signed_identity);
   } else if (identity_.certificate_pem.empty()) {
@@ -131,12 +149,19 @@ void Bench::lay_out(std::initializer_list<AccountPlan> plans) {
   }
 }
 
+std::uint64_t Bench::drop_connections() {
+  const std::uint64_t mark = now();
+  parts_.cloud.drop_connections(false);
+  return mark;
+}
+
 void Bench::prove_endpoint_healthy() {
   if (const auto trouble = parts_.cloud.trouble()) throw RigTrouble(*trouble);
   const auto report = parts_.cloud.probe(region(), account(account_a()).endpoint_name(), probe_identity_,
                                          Deadline(parts_.clock, Milliseconds{30'000}));
   if (!report.served) {
-    throw RigTrouble(Error{ErrorKind::rig, fmt::format("the rig's own probe client was not served: {}", report.detail)});
+    throw RigTrouble(
+        Error{ErrorKind::rig, fmt::format("the rig's own probe client was not served: {}", report.detail)});
   }
 }
 

@@ -1,4 +1,5 @@
-// The bench that a case's body works on: the unit, its world, and what was seen of it. Verbs live here, claims in the bodies.
+// The bench that a case's body works on: the unit, its world, and what was seen of it. Verbs live here, claims in the
+// bodies.
 #pragma once
 
 #include <atomic>
@@ -47,8 +48,9 @@ class Bench {
   [[nodiscard]] bool can(Capability capability) const { return info().can(capability); }
   [[nodiscard]] const std::string& certificate_id() const { return certificate_id_; }
   [[nodiscard]] const std::string& client_id() const { return parts_.settings.client_id; }
-  void reset_unit();
-  void power_cycle_unit();
+  /// Restart it. What is numbered above the mark that they return was not said or done by the firmware's life before.
+  std::uint64_t reset_unit();
+  std::uint64_t power_cycle_unit();
   /// The unit shall connect to this account from now on; returns when it has confirmed. Capability endpoint.
   void move_to(const cloud::Place& place);
   /// Gives the unit an identity signed by the device authority, the trust anchor and its home endpoint, and starts it.
@@ -71,6 +73,8 @@ class Bench {
   void forget_registrations() { parts_.cloud.reset(); }
   /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template.
   void register_ca(const cloud::Place& place, cloud::CertificateMode mode);
+  /// Ends the unit's connections; returns the mark from which on it connects anew.
+  std::uint64_t drop_connections();
   /// The endpoint name that the unit is configured with now.
   [[nodiscard]] const std::string& configured_name() const { return endpoint_.name; }
   /// Gives that name to `place`: the way to move a unit whose endpoint cannot be changed.
@@ -124,6 +128,7 @@ class Bench {
   void set_endpoint(const EndpointAddress& endpoint);
   [[nodiscard]] bool try_bring_to_served(std::string& story);
   void check(const Result<void>& done);
+  [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;
 
   BenchParts parts_;
   Findings findings_;

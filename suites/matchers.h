@@ -2,18 +2,20 @@
 // addresses are not permitted", no trailing dot; names are compared without case (RFC 4343).
 #pragma once
 
-#include <arpa/inet.h>
-#include <gmock/gmock.h>
-
 #include <algorithm>
 #include <string>
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
 
 #include "suites/observations.h"
 
 namespace hilmark::suites {
 
 inline bool same_name(std::string_view left, std::string_view right) {
-  const auto lower = [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; };
+  const auto lower = [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+  };
   return std::equal(left.begin(), left.end(), right.begin(), right.end(),
                     [&](char a, char b) { return lower(a) == lower(b); });
 }
@@ -23,7 +25,8 @@ inline bool is_ip_literal(const std::string& name) {
   return ::inet_pton(AF_INET, name.c_str(), &address) == 1 || ::inet_pton(AF_INET6, name.c_str(), &address) == 1;
 }
 
-MATCHER(CarriesExactlyOneHostName, "carries exactly one server_name extension with exactly one name of type host_name") {
+MATCHER(CarriesExactlyOneHostName,
+        "carries exactly one server_name extension with exactly one name of type host_name") {
   if (!arg.malformed.empty()) *result_listener << "it is malformed: " << arg.malformed;
   return arg.malformed.empty() && arg.server_name_extensions == 1 && arg.names.size() == 1 && arg.names[0].type == 0 &&
          !arg.names[0].name.empty();

@@ -13,8 +13,7 @@ using cloud::RefuseForm;
 /// First connection by JITP in an account that knows the CA in `mode`: registered, closed without CONNACK, then served.
 void registers_and_is_served(Bench& bench, CertificateMode mode) {
   bench.lay_out({{bench.account_a(), mode, false}});
-  const std::uint64_t mark = bench.now();
-  bench.reset_unit();
+  const std::uint64_t mark = bench.reset_unit();
   const EvidencePtr attempt = bench.await(
       [](const Evidence& piece) {
         return piece.text("origin") == "unit" && (piece.kind == "registered" || piece.kind == "refused");
@@ -49,8 +48,7 @@ void lands_where_the_name_belongs(Bench& bench) {
     bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false},
                    {bench.account_b(), CertificateMode::sni_only, false}});
     bench.give_name_to(owner);
-    const std::uint64_t mark = bench.now();
-    bench.reset_unit();
+    const std::uint64_t mark = bench.reset_unit();
     const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
     const auto refusals = bench.seen("refused", mark);
     for (const EvidencePtr& refusal : refusals) bench.opportunity(refusal);
@@ -85,10 +83,10 @@ void refused_then_registered(Bench& bench) {
         if (from_boot) bench.reset_unit();
       };
       if (!from_boot) bench.bring_to_served();
-      expect_served_after_refusals(
-          bench, {.form = form, .expected_reason = "not_in_account", .begin = refuse, .cure = [&] {
-                    bench.register_ca(bench.account_a(), CertificateMode::default_mode);
-                  }});
+      expect_served_after_refusals(bench,
+                                   {.form = form, .expected_reason = "not_in_account", .begin = refuse, .cure = [&] {
+                                      bench.register_ca(bench.account_a(), CertificateMode::default_mode);
+                                    }});
       if (testing::Test::HasFailure()) return;  // The same fault four times over tells no more.
     }
   }
@@ -100,8 +98,9 @@ void add_mode_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "MODE-01",
                    .area = "modes",
                    .title = "registers and connects in DEFAULT mode",
-                   .demand = "with the CA in DEFAULT mode the device registers by JITP and is served within the reconnect "
-                             "limit; its certificate's mode is DEFAULT",
+                   .demand =
+                       "with the CA in DEFAULT mode the device registers by JITP and is served within the reconnect "
+                       "limit; its certificate's mode is DEFAULT",
                    .source = "the service's rules for just-in-time provisioning; house rule H1",
                    .needs = {Capability::reset},
                    .defects = {"no-reconnect"},
@@ -113,8 +112,9 @@ void add_mode_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "MODE-02",
                    .area = "modes",
                    .title = "registers and connects in SNI_ONLY mode",
-                   .demand = "with the CA in SNI_ONLY mode (no verification certificate) it registers and connects; its "
-                             "certificate's mode is SNI_ONLY",
+                   .demand =
+                       "with the CA in SNI_ONLY mode (no verification certificate) it registers and connects; its "
+                       "certificate's mode is SNI_ONLY",
                    .source = "the service's rules for SNI_ONLY",
                    .needs = {Capability::reset},
                    .defects = {"no-sni"},
@@ -126,8 +126,9 @@ void add_mode_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "MODE-03",
                    .area = "modes",
                    .title = "lands in the account that owns its name",
-                   .demand = "CA DEFAULT in A and SNI_ONLY in B, one region: the device lands in the account that owns the "
-                             "name it is configured with, whichever that is",
+                   .demand =
+                       "CA DEFAULT in A and SNI_ONLY in B, one region: the device lands in the account that owns the "
+                       "name it is configured with, whichever that is",
                    .source = "the service's routing by SNI",
                    .needs = {Capability::reset},
                    .defects = {"no-sni"},
@@ -139,9 +140,10 @@ void add_mode_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "MODE-04",
                    .area = "modes",
                    .title = "refused until the CA is registered, then served",
-                   .demand = "refused because the account does not know the CA (by an alert, by a close; from the first "
-                             "boot, after a served connection): served within the reconnect limit after the CA is "
-                             "registered, with no reset by the rig",
+                   .demand =
+                       "refused because the account does not know the CA (by an alert, by a close; from the first "
+                       "boot, after a served connection): served within the reconnect limit after the CA is "
+                       "registered, with no reset by the rig",
                    .source = "house rule H1",
                    .needs = {Capability::reset},
                    .defects = {"give-up-after-refusal"},

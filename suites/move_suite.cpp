@@ -20,8 +20,8 @@ void expect_move(Bench& bench, const cloud::Place& to, CertificateMode mode) {
                                   to.account, in_ms(bench.reconnect_limit()), attempts.size()));
   }
   bench.rests_on(served);
-  EXPECT_THAT(Landing::from(served), testing::AllOf(LandedIn(to.account), InMode(name_of(mode)),
-                                                    WithCertificate(bench.certificate_id())));
+  EXPECT_THAT(Landing::from(served),
+              testing::AllOf(LandedIn(to.account), InMode(name_of(mode)), WithCertificate(bench.certificate_id())));
 }
 
 /// Both accounts share the CA; the unit is served in A.
@@ -76,8 +76,9 @@ void add_move_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "MOVE-01",
                    .area = "move",
                    .title = "from DEFAULT in A to SNI_ONLY in B",
-                   .demand = "served in B with the same certificate id; the rig flashes and installs nothing, and the image "
-                             "is unchanged",
+                   .demand =
+                       "served in B with the same certificate id; the rig flashes and installs nothing, and the image "
+                       "is unchanged",
                    .source = "the mission: one identity, many accounts; house rule H2",
                    .needs = {Capability::endpoint},
                    .defects = {"sni-stale", "reprovision-on-move"},
@@ -86,23 +87,25 @@ void add_move_cases(std::vector<Case>& cases) {
                    .body = from_default_to_sni_only,
                    .file = __FILE__,
                    .line = __LINE__});
-  cases.push_back({.id = "MOVE-02",
-                   .area = "move",
-                   .title = "from SNI_ONLY in A to SNI_ONLY in B",
-                   .demand = "served in B with the same certificate id, where both accounts know the CA in SNI_ONLY mode",
-                   .source = "the service's rules for SNI_ONLY",
-                   .needs = {Capability::endpoint},
-                   .defects = {"sni-stale"},
-                   .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01"},
-                   .opportunity = "a served connection in A",
-                   .body = from_sni_only_to_sni_only,
-                   .file = __FILE__,
-                   .line = __LINE__});
+  cases.push_back(
+      {.id = "MOVE-02",
+       .area = "move",
+       .title = "from SNI_ONLY in A to SNI_ONLY in B",
+       .demand = "served in B with the same certificate id, where both accounts know the CA in SNI_ONLY mode",
+       .source = "the service's rules for SNI_ONLY",
+       .needs = {Capability::endpoint},
+       .defects = {"sni-stale"},
+       .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01"},
+       .opportunity = "a served connection in A",
+       .body = from_sni_only_to_sni_only,
+       .file = __FILE__,
+       .line = __LINE__});
   cases.push_back({.id = "MOVE-04",
                    .area = "move",
                    .title = "to and fro ten times",
-                   .demand = "A to B to A, ten times; each landing in the right account within the reconnect limit, the "
-                             "certificate the same to the byte",
+                   .demand =
+                       "A to B to A, ten times; each landing in the right account within the reconnect limit, the "
+                       "certificate the same to the byte",
                    .source = "the mission: one identity, many accounts; house rule H2",
                    .needs = {Capability::endpoint},
                    .defects = {"moves-once-only", "sni-stale"},

@@ -11,8 +11,7 @@ namespace {
 // Assures that any broker can read it, a strict one as well.
 // Fails firmware that sets a reserved bit, miscounts the remaining length, or sends something before CONNECT.
 void connect_is_first_and_well_formed(Bench& bench) {
-  const std::uint64_t mark = bench.now();
-  bench.reset_unit();
+  const std::uint64_t mark = bench.reset_unit();
   const EvidencePtr first = bench.await(
       [](const Evidence& piece) {
         return piece.text("origin") == "unit" && (piece.kind == "mqtt_connect" || piece.kind == "mqtt_not_connect");
@@ -21,8 +20,8 @@ void connect_is_first_and_well_formed(Bench& bench) {
   if (!first) throw Inconclusive("no MQTT packet within " + in_ms(bench.connect_limit()) + " of a reset");
   bench.opportunity(first);
   ASSERT_EQ(first->kind, "mqtt_connect") << "the first packet is not a CONNECT: " << first->text("raw");
-  EXPECT_TRUE(first->flag("well_formed")) << "malformed CONNECT: " << first->text("fault") << " (evidence #"
-                                          << first->number << ")";
+  EXPECT_TRUE(first->flag("well_formed"))
+      << "malformed CONNECT: " << first->text("fault") << " (evidence #" << first->number << ")";
   if (first->flag("well_formed")) {
     EXPECT_EQ(first->text("client_id"), bench.client_id()) << "not the client id that the policy allows";
   }
@@ -31,18 +30,19 @@ void connect_is_first_and_well_formed(Bench& bench) {
 }  // namespace
 
 void add_mqtt_cases(std::vector<Case>& cases) {
-  cases.push_back({.id = "MQTT-01",
-                   .area = "mqtt",
-                   .title = "CONNECT comes first and is well-formed",
-                   .demand = "CONNECT is the first packet, well-formed (3.1.1 or 5), with a client id that the policy allows",
-                   .source = "MQTT 3.1.1 section 3.1, MQTT-3.1.0-1",
-                   .needs = {Capability::reset},
-                   .defects = {"mqtt-malformed"},
-                   .opportunity = "a first MQTT packet",
-                   .start = Case::Start::as_it_is,
-                   .body = connect_is_first_and_well_formed,
-                   .file = __FILE__,
-                   .line = __LINE__});
+  cases.push_back(
+      {.id = "MQTT-01",
+       .area = "mqtt",
+       .title = "CONNECT comes first and is well-formed",
+       .demand = "CONNECT is the first packet, well-formed (3.1.1 or 5), with a client id that the policy allows",
+       .source = "MQTT 3.1.1 section 3.1, MQTT-3.1.0-1",
+       .needs = {Capability::reset},
+       .defects = {"mqtt-malformed"},
+       .opportunity = "a first MQTT packet",
+       .start = Case::Start::as_it_is,
+       .body = connect_is_first_and_well_formed,
+       .file = __FILE__,
+       .line = __LINE__});
 }
 
 }  // namespace hilmark::suites

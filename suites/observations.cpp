@@ -1,13 +1,15 @@
 #include "suites/observations.h"
 
+#include <ostream>
+
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
-#include <ostream>
 
 namespace hilmark::suites {
 
 Hello Hello::from(const EvidencePtr& evidence) {
-  Hello hello{evidence, static_cast<int>(evidence->number_of("server_name_extensions")), {}, evidence->text("malformed")};
+  Hello hello{
+      evidence, static_cast<int>(evidence->number_of("server_name_extensions")), {}, evidence->text("malformed")};
   if (evidence->kind == "client_hello_malformed") hello.malformed = evidence->text("why");
   const auto* names = evidence->data.if_contains("server_names");
   if (names == nullptr || !names->is_array()) return hello;
@@ -41,9 +43,8 @@ Landing Landing::from(const EvidencePtr& evidence) {
 }
 
 void PrintTo(const Landing& landing, std::ostream* out) {
-  *out << "connection #" << landing.evidence->number << " served in account " << landing.account << " ("
-       << landing.mode << ") with certificate " << landing.certificate_id.substr(0, 16) << "… for the name \""
-       << landing.sni << '"';
+  *out << "connection #" << landing.evidence->number << " served in account " << landing.account << " (" << landing.mode
+       << ") with certificate " << landing.certificate_id.substr(0, 16) << "… for the name \"" << landing.sni << '"';
 }
 
 Presented Presented::from(const EvidencePtr& evidence) {

@@ -10,15 +10,15 @@ using cloud::CertificateMode;
 
 /// The certificates of the unit's first connection after a reset.
 Presented presented_after_reset(Bench& bench) {
-  const std::uint64_t mark = bench.now();
-  bench.reset_unit();
+  const std::uint64_t mark = bench.reset_unit();
   const EvidencePtr seen = bench.await(
       [](const Evidence& piece) {
         return piece.text("origin") == "unit" &&
                (piece.kind == "client_certificates" || piece.kind == "no_client_certificate");
       },
       mark, bench.connect_limit());
-  if (!seen) throw Inconclusive("no client certificate was asked for and answered within " + in_ms(bench.connect_limit()));
+  if (!seen)
+    throw Inconclusive("no client certificate was asked for and answered within " + in_ms(bench.connect_limit()));
   bench.opportunity(seen);
   if (seen->kind == "no_client_certificate") {
     throw ClaimFailed(fmt::format("evidence #{}: the unit presented no certificate", seen->number));
@@ -53,8 +53,8 @@ void presents_its_certificate_and_key(Bench& bench) {
   EXPECT_FALSE(end->flag("signature_bad"))
       << "CertificateVerify does not verify with the certificate's key (evidence #" << end->number << ")";
   if (end->kind == "handshake_failed" && !end->flag("signature_bad")) {
-    throw Inconclusive(fmt::format("the handshake failed for another reason: {} (evidence #{})", end->text("reason"),
-                                   end->number));
+    throw Inconclusive(
+        fmt::format("the handshake failed for another reason: {} (evidence #{})", end->text("reason"), end->number));
   }
 }
 
@@ -63,8 +63,7 @@ void presents_its_certificate_and_key(Bench& bench) {
 // Fails firmware that takes the close after registration for a final one.
 void provisioned_by_template(Bench& bench) {
   bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false}});
-  const std::uint64_t mark = bench.now();
-  bench.reset_unit();
+  const std::uint64_t mark = bench.reset_unit();
   const EvidencePtr registered = bench.await_kind("registered", mark, bench.connect_limit());
   if (!registered) throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
   bench.opportunity(registered);
@@ -95,17 +94,13 @@ void expect_same_identity(Bench& bench, std::uint64_t mark, const char* what) {
 // Fails firmware that keeps its identity or its endpoint in RAM.
 void identity_survives(Bench& bench) {
   bench.opportunity(bench.serve_anew());
-  std::uint64_t mark = bench.now();
-  bench.reset_unit();
-  expect_same_identity(bench, mark, "a reset");
+  expect_same_identity(bench, bench.reset_unit(), "a reset");
   if (testing::Test::HasFailure()) return;
   if (!bench.can(Capability::power)) {
     bench.note("the power cut was skipped: the rig has no power switch for this unit");
     return;
   }
-  mark = bench.now();
-  bench.power_cycle_unit();
-  expect_same_identity(bench, mark, "a power cut");
+  expect_same_identity(bench, bench.power_cycle_unit(), "a power cut");
 }
 
 }  // namespace
@@ -114,8 +109,9 @@ void add_provisioning_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-04",
                    .area = "provisioning",
                    .title = "presents its chain in order",
-                   .demand = "the certificates that it presents start with its own, and each that follows certifies the one "
-                             "before",
+                   .demand =
+                       "the certificates that it presents start with its own, and each that follows certifies the one "
+                       "before",
                    .source = "RFC 5246 section 7.4.2, RFC 8446 section 4.4.2",
                    .needs = {Capability::reset},
                    .defects = {"chain-misordered"},
@@ -127,8 +123,9 @@ void add_provisioning_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-05",
                    .area = "provisioning",
                    .title = "presents its certificate and proves its key",
-                   .demand = "the certificate presented is the one that the rig installed, and CertificateVerify verifies "
-                             "with its key",
+                   .demand =
+                       "the certificate presented is the one that the rig installed, and CertificateVerify verifies "
+                       "with its key",
                    .source = "RFC 5246 section 7.4.8, RFC 8446 section 4.4.3",
                    .needs = {Capability::reset},
                    .defects = {"wrong-key"},
@@ -140,8 +137,9 @@ void add_provisioning_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-07",
                    .area = "provisioning",
                    .title = "is provisioned by a template at its first connection",
-                   .demand = "after the close that registration causes it comes back by itself and is served within the "
-                             "reconnect limit, with thing, policy and ACTIVE status made from the template",
+                   .demand =
+                       "after the close that registration causes it comes back by itself and is served within the "
+                       "reconnect limit, with thing, policy and ACTIVE status made from the template",
                    .source = "the service's rules for just-in-time provisioning; house rule H1",
                    .needs = {Capability::reset},
                    .defects = {"no-reconnect"},

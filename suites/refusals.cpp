@@ -15,9 +15,9 @@ void expect_served_after_refusals(Bench& bench, const RefusalSeries& series) {
     const EvidencePtr refusal = bench.await_kind("refused", mark, patience.left());
     if (!refusal) break;
     if (refusal->text("reason") != series.expected_reason) {
-      throw RigTrouble(Error{ErrorKind::rig, fmt::format("refused for \"{}\" where \"{}\" was arranged (evidence #{})",
-                                                         refusal->text("reason"), series.expected_reason,
-                                                         refusal->number)});
+      throw RigTrouble(
+          Error{ErrorKind::rig, fmt::format("refused for \"{}\" where \"{}\" was arranged (evidence #{})",
+                                            refusal->text("reason"), series.expected_reason, refusal->number)});
     }
     bench.opportunity(refusal);
     mark = refusal->number;

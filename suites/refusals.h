@@ -10,11 +10,11 @@ namespace hilmark::suites {
 
 struct RefusalSeries {
   cloud::RefuseForm form = cloud::RefuseForm::close_after_connect;
-  std::string expected_reason;        ///< routing's reason; another one is the rig's trouble
-  int refusals = 3;                   ///< the cure comes after this many, or after `at_most`
+  std::string expected_reason;  ///< routing's reason; another one is the rig's trouble
+  int refusals = 3;             ///< the cure comes after this many, or after `at_most`
   Milliseconds at_most{60'000};
-  std::function<void()> begin;        ///< makes the cloud refuse, and the unit try
-  std::function<void()> cure;         ///< makes the cloud accept
+  std::function<void()> begin;  ///< makes the cloud refuse, and the unit try
+  std::function<void()> cure;   ///< makes the cloud accept
 };
 
 /// Claims that the unit, refused so, is served within the reconnect limit of the cure, with nothing done to it.

@@ -1,10 +1,10 @@
 #include "suites/runner.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
-#include <boost/json/array.hpp>
 #include <set>
+
+#include <boost/json/array.hpp>
+#include <gtest/gtest.h>
 
 #include "suites/bench.h"
 #include "suites/case.h"
@@ -101,7 +101,8 @@ class Session {
   void finish(const Case& test_case, int round, SteadyTime started, const Judgement& judgement,
               const std::string& blocker) {
     const Findings& findings = bench_.findings();
-    if (judgement.verdict == Verdict::fail || judgement.verdict == Verdict::inconclusive) unproven_.insert(test_case.id);
+    if (judgement.verdict == Verdict::fail || judgement.verdict == Verdict::inconclusive)
+      unproven_.insert(test_case.id);
     json::value error_type;
     if (judgement.verdict == Verdict::error) error_type = "rig";
     if (judgement.verdict == Verdict::inconclusive) error_type = "inconclusive";
@@ -139,8 +140,7 @@ class Session {
 
 class CaseTest : public testing::Test {
  public:
-  CaseTest(Session& session, const Case& test_case, int round)
-      : session_(session), case_(test_case), round_(round) {}
+  CaseTest(Session& session, const Case& test_case, int round) : session_(session), case_(test_case), round_(round) {}
   void TestBody() override { session_.run(case_, round_); }
 
  private:
@@ -203,10 +203,9 @@ void run_tests(Session& session, const RunSettings& settings) {
     for (const Case& test_case : catalogue()) {
       const auto& chosen = settings.cases;
       if (std::find(chosen.begin(), chosen.end(), test_case.id) == chosen.end()) continue;
-      testing::RegisterTest(suite.c_str(), test_case.id.c_str(), nullptr, nullptr, test_case.file, test_case.line,
-                            [&session, &test_case, round]() -> CaseTest* {
-                              return new CaseTest(session, test_case, round);
-                            });
+      testing::RegisterTest(
+          suite.c_str(), test_case.id.c_str(), nullptr, nullptr, test_case.file, test_case.line,
+          [&session, &test_case, round]() -> CaseTest* { return new CaseTest(session, test_case, round); });
     }
   }
   // Its status says what the events say better.

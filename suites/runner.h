@@ -1,11 +1,13 @@
-// Runs cases on one unit, in its worker process. The harness brings the unit and the cloud's settings; the suites judge.
+// Runs cases on one unit, in its worker process. The harness brings the unit and the cloud's settings; the suites
+// judge.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/json/object.hpp>
 
 #include "drivers/unit/unit.h"
 #include "fixtures/cloud/cloud.h"
@@ -14,13 +16,14 @@
 namespace hilmark::suites {
 
 struct RunSettings {
-  std::vector<std::string> cases;     ///< ids, in the catalogue's order
+  std::vector<std::string> cases;  ///< ids, in the catalogue's order
   int rounds = 1;
   std::uint64_t seed = 0;
   cloud::CloudConfig cloud;
   std::optional<FirmwareImage> firmware;  ///< flashed first where the unit can flash
-  std::string client_id;              ///< the identity's common name and MQTT client id
-  /// The file in which names are resolved for the unit (its /etc/hosts), or empty; the endpoint names are written to it.
+  std::string client_id;                  ///< the identity's common name and MQTT client id
+  /// The file in which names are resolved for the unit (its /etc/hosts), or empty; the endpoint names are written to
+  /// it.
   std::filesystem::path hosts_file;
 };
 

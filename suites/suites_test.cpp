@@ -1,7 +1,7 @@
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <set>
 
 #include "suites/bench.h"
 #include "suites/case.h"

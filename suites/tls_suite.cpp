@@ -17,16 +17,15 @@ struct Impostor {
 
 /// How the unit ended the connection that met the deviation.
 struct Reaction {
-  EvidencePtr end;        ///< handshake_failed, handshake_done
+  EvidencePtr end;  ///< handshake_failed, handshake_done
   EvidencePtr deviation;
 };
 
 std::optional<Reaction> reaction_to(Bench& bench, const Impostor& impostor) {
   auto credential = bench.servers().issue(impostor.request);
   if (!credential) throw RigTrouble(credential.error());
-  const std::uint64_t mark = bench.now();
   bench.cloud().set_deviation({.tls = {.credential = *credential, .credential_name = impostor.name}});
-  bench.cloud().drop_connections(false);
+  const std::uint64_t mark = bench.drop_connections();
   const EvidencePtr met = bench.await_kind("deviation", mark, bench.reconnect_limit());
   if (!met) return std::nullopt;
   const EvidencePtr end = bench.await(
@@ -47,7 +46,6 @@ void expect_refusal(Bench& bench, const Impostor& impostor) {
   if (!reaction) throw Inconclusive(fmt::format("no handshake met the {} certificate", impostor.name));
   bench.rests_on(reaction->deviation);
   const Evidence& end = *reaction->end;
-  const std::uint64_t cured = bench.now();
   bench.cloud().set_deviation({});
   if (end.kind == "handshake_done") {
     bench.opportunity(reaction->end);
@@ -59,7 +57,7 @@ void expect_refusal(Bench& bench, const Impostor& impostor) {
   } else {
     bench.opportunity(reaction->end);
   }
-  bench.cloud().drop_connections(false);
+  const std::uint64_t cured = bench.drop_connections();
   if (!bench.await_served(cured, bench.reconnect_limit())) {
     throw Inconclusive(fmt::format("no control after the {} certificate: not served with the good one within {}",
                                    impostor.name, in_ms(bench.reconnect_limit())));
@@ -90,10 +88,13 @@ void refuses_an_unknown_authority(Bench& bench) {
   const std::string& name = bench.configured_name();
   const Impostor impostors[] = {
       {"unknown CA's", {.name = name, .fault = ServerFault::unknown_ca}},
-      {"unknown CA's (its root appended)", {.name = name, .fault = ServerFault::unknown_ca, .chain = Chain::with_own_root}},
-      {"unknown CA's (our root appended)", {.name = name, .fault = ServerFault::unknown_ca, .chain = Chain::with_true_root}},
+      {"unknown CA's (its root appended)",
+       {.name = name, .fault = ServerFault::unknown_ca, .chain = Chain::with_own_root}},
+      {"unknown CA's (our root appended)",
+       {.name = name, .fault = ServerFault::unknown_ca, .chain = Chain::with_true_root}},
       {"self-signed", {.name = name, .fault = ServerFault::self_signed}},
-      {"self-signed (our root appended)", {.name = name, .fault = ServerFault::self_signed, .chain = Chain::with_true_root}},
+      {"self-signed (our root appended)",
+       {.name = name, .fault = ServerFault::self_signed, .chain = Chain::with_true_root}},
   };
   for (const Impostor& impostor : impostors) expect_refusal(bench, impostor);
 }
@@ -104,8 +105,9 @@ void add_tls_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "TLS-04",
                    .area = "tls",
                    .title = "refuses a certificate for another name",
-                   .demand = "refuses a certificate, good in all else, for another account's endpoint, for the same name "
-                             "with a label before or after it, and with the IP address as name",
+                   .demand =
+                       "refuses a certificate, good in all else, for another account's endpoint, for the same name "
+                       "with a label before or after it, and with the IP address as name",
                    .source = "RFC 9525 section 6",
                    .needs = {Capability::reset},
                    .defects = {"no-hostname-check", "no-verify"},
@@ -117,8 +119,9 @@ void add_tls_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "TLS-06",
                    .area = "tls",
                    .title = "refuses a certificate of an unknown authority",
-                   .demand = "refuses a server certificate of an unknown CA, and a self-signed one, each with and without "
-                             "that CA or our true root appended to the chain",
+                   .demand =
+                       "refuses a server certificate of an unknown CA, and a self-signed one, each with and without "
+                       "that CA or our true root appended to the chain",
                    .source = "RFC 5280 section 6.1",
                    .needs = {Capability::reset},
                    .defects = {"no-verify"},

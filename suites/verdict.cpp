@@ -6,12 +6,18 @@ namespace hilmark::suites {
 
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::pass: return "pass";
-    case Verdict::fail: return "fail";
-    case Verdict::warn: return "warn";
-    case Verdict::inconclusive: return "inconclusive";
-    case Verdict::skip: return "skip";
-    case Verdict::error: return "error";
+    case Verdict::pass:
+      return "pass";
+    case Verdict::fail:
+      return "fail";
+    case Verdict::warn:
+      return "warn";
+    case Verdict::inconclusive:
+      return "inconclusive";
+    case Verdict::skip:
+      return "skip";
+    case Verdict::error:
+      return "error";
   }
   return "unknown";
 }

@@ -38,7 +38,7 @@ struct Findings {
   std::vector<EvidencePtr> evidence;  ///< what the verdict rests on
   std::vector<std::string> failures;  ///< each a finding
   std::vector<std::string> warnings;
-  std::vector<std::string> notes;     ///< told in every report, judged in none
+  std::vector<std::string> notes;  ///< told in every report, judged in none
   std::optional<std::string> rig_trouble;
   std::optional<std::string> inconclusive;
   std::optional<std::string> not_applicable;
@@ -49,8 +49,8 @@ struct Judgement {
   std::string message;
 };
 
-/// Device failure, rig error, inconclusive and skip are never mixed: a claim fails only if its opportunity was seen; what
-/// the rig did wrong is told as the rig's, unless the device had failed before.
+/// Device failure, rig error, inconclusive and skip are never mixed: a claim fails only if its opportunity was seen;
+/// what the rig did wrong is told as the rig's, unless the device had failed before.
 [[nodiscard]] Judgement judge(const Findings& findings, const std::string& opportunity);
 
 }  // namespace hilmark::suites

@@ -1,8 +1,8 @@
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-
-#include <thread>
 
 #include "harness/base/bytes.h"
 #include "harness/base/child_process.h"
@@ -93,7 +93,8 @@ TEST(EvidenceLog, WaitingForWhatNeverComesEndsAtTheDeadline) {
 
 TEST(ChildProcess, ACommandsOutputAndFailureAreTold) {
   const SystemClock clock;
-  EXPECT_EQ(run_command({.command = {"sh", "-c", "echo out; echo err >&2"}}, Deadline(clock, 10000ms)).value(), "out\nerr\n");
+  EXPECT_EQ(run_command({.command = {"sh", "-c", "echo out; echo err >&2"}}, Deadline(clock, 10000ms)).value(),
+            "out\nerr\n");
   EXPECT_THAT(run_command({.command = {"sh", "-c", "echo no; exit 3"}}, Deadline(clock, 10000ms)).error().message,
               testing::AllOf(HasSubstr("exit status 3"), HasSubstr("no")));
   EXPECT_EQ(run_command({.command = {"no-such-program"}}, Deadline(clock, 10000ms)).error().kind, ErrorKind::usage);
@@ -118,7 +119,8 @@ TEST(ChildProcess, TheWholeGroupEndsWithIt) {
 TEST(ChildProcess, TheUsbEmulationIsNotHandedToChildren) {
   const SystemClock clock;
   ::setenv("UMOCKDEV_DIR", "/nowhere", 1);
-  EXPECT_EQ(run_command({.command = {"sh", "-c", "echo ${UMOCKDEV_DIR-unset}"}}, Deadline(clock, 10000ms)).value(), "unset\n");
+  EXPECT_EQ(run_command({.command = {"sh", "-c", "echo ${UMOCKDEV_DIR-unset}"}}, Deadline(clock, 10000ms)).value(),
+            "unset\n");
   ::unsetenv("UMOCKDEV_DIR");
 }
 

@@ -1,11 +1,11 @@
 #include "harness/base/bytes.h"
 
+#include <array>
+#include <cerrno>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 #include "harness/base/unique_fd.h"
 
@@ -40,9 +40,9 @@ std::size_t printable_sequence(std::string_view text) {
   if (lead >= 0xc2 && lead <= 0xdf) return tail(1) ? 2 : 0;
   if (lead >= 0xe0 && lead <= 0xef) {
     if (!tail(1) || !tail(2)) return 0;
-    if (lead == 0xe0 && at(1) < 0xa0) return 0;                          // overlong
-    if (lead == 0xed && at(1) >= 0xa0) return 0;                         // surrogates
-    if (lead == 0xef && at(1) == 0xbf && at(2) >= 0xbe) return 0;        // U+FFFE, U+FFFF
+    if (lead == 0xe0 && at(1) < 0xa0) return 0;                    // overlong
+    if (lead == 0xed && at(1) >= 0xa0) return 0;                   // surrogates
+    if (lead == 0xef && at(1) == 0xbf && at(2) >= 0xbe) return 0;  // U+FFFE, U+FFFF
     return 3;
   }
   if (lead >= 0xf0 && lead <= 0xf4) {
@@ -67,9 +67,7 @@ Result<Bytes> from_hex(std::string_view text) {
   return bytes;
 }
 
-ByteView as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
+ByteView as_bytes(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
 
 std::string as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 

@@ -1,18 +1,18 @@
 #include "harness/base/child_process.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 extern char** environ;
 
@@ -107,8 +107,13 @@ Result<ChildProcess> ChildProcess::start(const ChildOptions& options) {
   if (program.empty()) return fail(ErrorKind::usage, "no program {} to run", options.command[0]);
   std::vector<std::string> arguments = options.command;
   std::vector<std::string> environment = environment_of(options);
-  Prepared prepared{.program = program, .folder = options.folder, .arguments = pointers(arguments),
-                    .environment = pointers(environment), .descriptors = {}, .output = -1, .parent = ::getpid(),
+  Prepared prepared{.program = program,
+                    .folder = options.folder,
+                    .arguments = pointers(arguments),
+                    .environment = pointers(environment),
+                    .descriptors = {},
+                    .output = -1,
+                    .parent = ::getpid(),
                     .die_with_parent = options.die_with_parent};
   UniqueFd read_end;
   UniqueFd write_end;

@@ -1,13 +1,13 @@
 // A child process that never outlives the thread that started it, nor its owner.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "harness/base/clock.h"
 #include "harness/base/error.h"
@@ -17,14 +17,15 @@ namespace hilmark {
 
 struct ChildOptions {
   std::vector<std::string> command;  ///< the program (looked up in PATH) and its arguments; not empty
-  /// The whole environment; without it the parent's, less LD_PRELOAD and UMOCKDEV_DIR (no child of the rig is a USB client).
+  /// The whole environment; without it the parent's, less LD_PRELOAD and UMOCKDEV_DIR (no child of the rig is a USB
+  /// client).
   std::optional<std::map<std::string, std::string>> environment;
-  std::filesystem::path folder;         ///< working directory; empty: the parent's
+  std::filesystem::path folder;                                        ///< working directory; empty: the parent's
   enum class Output { inherit, pipe, discard } output = Output::pipe;  ///< stdout and stderr together
-  std::filesystem::path output_file;    ///< if set, stdout and stderr are appended there instead
-  std::map<int, int> descriptors;       ///< child's number -> parent's descriptor, handed over besides 0, 1, 2
-  bool die_with_parent = true;          ///< SIGKILL when the starting *thread* ends: start it from one that lives long
-  bool keep_preload = false;            ///< leaves LD_PRELOAD and UMOCKDEV_DIR in an inherited environment
+  std::filesystem::path output_file;  ///< if set, stdout and stderr are appended there instead
+  std::map<int, int> descriptors;     ///< child's number -> parent's descriptor, handed over besides 0, 1, 2
+  bool die_with_parent = true;        ///< SIGKILL when the starting *thread* ends: start it from one that lives long
+  bool keep_preload = false;          ///< leaves LD_PRELOAD and UMOCKDEV_DIR in an inherited environment
 };
 
 struct ExitStatus {
@@ -46,8 +47,8 @@ class ChildProcess {
   ~ChildProcess();  ///< kills its whole process group
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] bool running();                                          ///< reaps it when it has ended
-  [[nodiscard]] const UniqueFd& output() const { return output_; }       ///< read end, with Output::pipe
+  [[nodiscard]] bool running();                                     ///< reaps it when it has ended
+  [[nodiscard]] const UniqueFd& output() const { return output_; }  ///< read end, with Output::pipe
   UniqueFd take_output() { return std::move(output_); }
   [[nodiscard]] std::optional<ExitStatus> wait(const Deadline& deadline);  ///< nullopt at the deadline
   void signal_group(int signal) const;
@@ -62,7 +63,8 @@ class ChildProcess {
   std::optional<ExitStatus> status_;
 };
 
-/// Runs a command to its end and returns its output (at most 1 MiB is kept). A failing command is an error that quotes the output's end.
+/// Runs a command to its end and returns its output (at most 1 MiB is kept). A failing command is an error that quotes
+/// the output's end.
 [[nodiscard]] Result<std::string> run_command(const ChildOptions& options, const Deadline& deadline);
 
 /// Where `program` is found in PATH; empty if nowhere.

@@ -1,8 +1,8 @@
 #include "harness/base/clock.h"
 
-#include <fmt/chrono.h>
-
 #include <algorithm>
+
+#include <fmt/chrono.h>
 
 namespace hilmark {
 

@@ -6,12 +6,18 @@ namespace hilmark {
 
 std::string_view name_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return "usage";
-    case ErrorKind::rig: return "rig";
-    case ErrorKind::unit: return "unit";
-    case ErrorKind::timeout: return "timeout";
-    case ErrorKind::refused: return "refused";
-    case ErrorKind::interrupted: return "interrupted";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::rig:
+      return "rig";
+    case ErrorKind::unit:
+      return "unit";
+    case ErrorKind::timeout:
+      return "timeout";
+    case ErrorKind::refused:
+      return "refused";
+    case ErrorKind::interrupted:
+      return "interrupted";
   }
   return "unknown";
 }

@@ -1,12 +1,12 @@
 // Errors as values: what went wrong, for callers that branch (kind) and for people (message).
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <fmt/format.h>
+#include <tl/expected.hpp>
 
 namespace hilmark {
 

@@ -1,7 +1,6 @@
 // What was seen, and where. The endpoint and the drivers record it, the suites judge by it, the reports show it.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -12,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include "harness/base/clock.h"
 
 namespace hilmark {
@@ -21,8 +22,8 @@ struct Evidence {
   std::uint64_t number = 0;  ///< 1, 2, 3 … within one worker; verdicts name it
   SteadyTime at{};
   WallTime wall{};
-  std::string source;        ///< "endpoint", "console", "usb", "cloud", "rig"
-  std::string kind;          ///< "client_hello", "mqtt_connect", "console_line" …
+  std::string source;            ///< "endpoint", "console", "usb", "cloud", "rig"
+  std::string kind;              ///< "client_hello", "mqtt_connect", "console_line" …
   std::uint64_t connection = 0;  ///< the endpoint's number of the TCP connection; 0: none
   boost::json::object data;
 

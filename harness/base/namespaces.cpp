@@ -1,5 +1,8 @@
 #include "harness/base/namespaces.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -8,9 +11,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "harness/base/bytes.h"
 #include "harness/base/unique_fd.h"

@@ -1,11 +1,11 @@
 // Linux namespaces: each unit has a world of its own, with only a loopback interface in it.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
+
+#include <sys/types.h>
 
 #include "harness/base/error.h"
 

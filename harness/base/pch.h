@@ -1,9 +1,6 @@
 // What nearly every file of the rig includes; parsed once.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <boost/json.hpp>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -12,5 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <tl/expected.hpp>
