@@ -202,6 +202,12 @@ Result<void> UsbBoard::power_cycle() {
   return await_application(arrival);
 }
 
+Result<void> UsbBoard::check_present() const {
+  // A board that resets by itself is away for a moment.
+  if (watcher_.now() || usb_.wait([&] { return watcher_.now().has_value(); }, boot_deadline())) return {};
+  return nothing_there();
+}
+
 bool UsbBoard::shows_life() const {
   const auto there = watcher_.now();
   return (is(there, config_.application) && there->arrival > last_restart_) || console_.lines_heard() > 0;

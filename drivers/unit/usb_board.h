@@ -56,6 +56,8 @@ class UsbBoard {
   [[nodiscard]] Result<void> reset();
   [[nodiscard]] Result<void> power_cycle();
   [[nodiscard]] bool shows_life() const;
+  /// An error (rig) if nothing is at its port, and nothing comes there within its boot time.
+  [[nodiscard]] Result<void> check_present() const;
 
  private:
   [[nodiscard]] Deadline boot_deadline() const;

@@ -31,6 +31,7 @@ class UsbUnit final : public Unit {
     known_endpoint_.reset();
     return told("power-cycling", board_.power_cycle());
   }
+  Result<void> check_present() override { return told("looking for it", board_.check_present()); }
   Result<std::string> request_csr(const std::string& client_id) override {
     return told("asking for a CSR", do_request_csr(client_id));
   }

@@ -75,7 +75,8 @@ class ParentKilled(unittest.TestCase):
                 for count, _ in enumerate(lab.follow(f"{folder}/out/events.jsonl", process), 1):
                     if count == number:
                         for pid in lab.processes_with(f"{folder}/out"):
-                            if "hilmark\0run" in open(f"/proc/{pid}/cmdline", encoding="utf-8").read():
+                            words = open(f"/proc/{pid}/cmdline", encoding="utf-8").read().split("\0")
+                            if words[0].endswith("hilmark") and words[1] == "run":
                                 os.kill(pid, signal.SIGKILL)
                         break
                 process.communicate(timeout=60)
