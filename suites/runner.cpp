@@ -154,7 +154,7 @@ class FindingsListener : public testing::EmptyTestEventListener {
  public:
   explicit FindingsListener(Session& session) : session_(session) {}
   void OnTestPartResult(const testing::TestPartResult& result) override {
-    if (result.failed()) session_.add_failure(result.message());
+    if (result.failed()) session_.add_failure(finding_of(result.message()));
   }
 
  private:

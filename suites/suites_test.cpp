@@ -105,5 +105,13 @@ TEST(Matchers, AFailureReadsAsAFinding) {
   EXPECT_EQ(testing::PrintToString(hello), "ClientHello #7 without a server_name extension");
 }
 
+TEST(Findings, ReadWithoutTheCodesOwnWords) {
+  EXPECT_EQ(
+      finding_of("Value of: first_hello(bench)\nExpected: carries one name\n  Actual: ClientHello #7 without any (of "
+                 "type hilmark::suites::Hello), it is malformed\nafter a reset"),
+      "found: ClientHello #7 without any, it is malformed\nafter a reset\nexpected: carries one name");
+  EXPECT_EQ(finding_of("not served"), "not served");
+}
+
 }  // namespace
 }  // namespace hilmark::suites

@@ -1,25 +1,18 @@
 #include "suites/verdict.h"
 
+#include <regex>
+
 #include <fmt/ranges.h>
 
 namespace hilmark::suites {
 
-std::string_view name_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::pass:
-      return "pass";
-    case Verdict::fail:
-      return "fail";
-    case Verdict::warn:
-      return "warn";
-    case Verdict::inconclusive:
-      return "inconclusive";
-    case Verdict::skip:
-      return "skip";
-    case Verdict::error:
-      return "error";
-  }
-  return "unknown";
+std::string finding_of(std::string_view googletest_message) {
+  static const std::regex form(R"(^Value of: [^\n]*\nExpected: ([\s\S]*?)\n  Actual: ([\s\S]*)$)");
+  static const std::regex type(R"( \(of type [^()\n]*\))");
+  const std::string message(googletest_message);
+  std::smatch parts;
+  if (!std::regex_match(message, parts, form)) return message;
+  return fmt::format("found: {}\nexpected: {}", std::regex_replace(parts[2].str(), type, ""), parts[1].str());
 }
 
 Judgement judge(const Findings& findings, const std::string& opportunity) {

@@ -9,11 +9,12 @@
 
 #include "harness/base/error.h"
 #include "harness/base/evidence.h"
+#include "reports/verdict.h"
 
 namespace hilmark::suites {
 
-enum class Verdict { pass, fail, warn, inconclusive, skip, error };
-[[nodiscard]] std::string_view name_of(Verdict verdict);
+using reports::name_of;
+using reports::Verdict;
 
 /// The rig failed, not the device: ends the case as `error`, type `rig`.
 struct RigTrouble : std::runtime_error {
@@ -52,5 +53,9 @@ struct Judgement {
 /// Device failure, rig error, inconclusive and skip are never mixed: a claim fails only if its opportunity was seen;
 /// what the rig did wrong is told as the rig's, unless the device had failed before.
 [[nodiscard]] Judgement judge(const Findings& findings, const std::string& opportunity);
+
+/// A GoogleTest failure as a finding: what was found, what was expected, and what the claim said to it. The code's own
+/// words (the expression, its type) are left out.
+[[nodiscard]] std::string finding_of(std::string_view googletest_message);
 
 }  // namespace hilmark::suites

@@ -69,11 +69,12 @@ class TroubleOnTheBench(unittest.TestCase):
                 if not done and event.get("unit") == "virtual-1" and at(event):
                     done = True
                     pid = next(pid for pid, command in lab.processes_with(folder).items() if "worker" in command)
-                    environment = dict(line.split("=", 1) for line in
-                                       open(f"/proc/{pid}/environ", encoding="utf-8").read().split("\0") if "=" in line)
+                    words = pathlib.Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0")
+                    environment = dict(word.split("=", 1) for word in words if "=" in word)
                     subprocess.run([lab.BUILD / "virtual-lab", "ctl", "unplug", "1-1"], check=True, capture_output=True,
                                    env=environment)
-            run = lab.Run(f"{folder}/out", process.wait(), process.stderr.read())
+            stderr = process.communicate()[1]
+            run = lab.Run(f"{folder}/out", process.returncode, stderr)
             self.assertTrue(done, f"never came to it: {lab_path}")
             self.assertEqual(run.status, 3, run.told())
             self.assertNotIn("fail", run.verdicts("virtual-1").values(), run.told())

@@ -2,6 +2,7 @@
 """A run survives the death of a worker, and its log the death of everything."""
 
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -75,7 +76,7 @@ class ParentKilled(unittest.TestCase):
                 for count, _ in enumerate(lab.follow(f"{folder}/out/events.jsonl", process), 1):
                     if count == number:
                         for pid in lab.processes_with(f"{folder}/out"):
-                            words = open(f"/proc/{pid}/cmdline", encoding="utf-8").read().split("\0")
+                            words = pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
                             if words[0].endswith("hilmark") and words[1] == "run":
                                 os.kill(pid, signal.SIGKILL)
                         break
