@@ -133,9 +133,13 @@ void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode) 
   (void)rig_value(target.register_ca(request));
 }
 
-void Bench::lay_out(std::initializer_list<AccountPlan> plans) {
+void Bench::lay_out(std::initializer_list<AccountPlan> plans, Connections connections) {
   parts_.cloud.set_deviation({});
-  parts_.cloud.reset();
+  if (connections == Connections::ended) {
+    parts_.cloud.reset();
+  } else {
+    parts_.cloud.forget();
+  }
   for (const AccountPlan& plan : plans) {
     register_ca(plan.place, plan.mode);
     cloud::CloudAccount& target = account(plan.place);

@@ -67,8 +67,10 @@ class Bench {
   [[nodiscard]] cloud::CloudAccount& account(const cloud::Place& place) { return parts_.cloud.account(place); }
   [[nodiscard]] cloud::Cloud& cloud() { return parts_.cloud; }
   [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
-  /// Forgets everything that accounts know and registers this instead. Ends all connections.
-  void lay_out(std::initializer_list<AccountPlan> plans);
+  enum class Connections { ended, kept };
+  /// Forgets everything that accounts know and registers this instead. Connections are kept where the unit is restarted
+  /// next: else it might meet the new world before.
+  void lay_out(std::initializer_list<AccountPlan> plans, Connections connections = Connections::ended);
   /// What the accounts know is forgotten, at this very moment; connections end.
   void forget_registrations() { parts_.cloud.reset(); }
   /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template.

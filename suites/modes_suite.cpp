@@ -12,7 +12,7 @@ using cloud::RefuseForm;
 
 /// First connection by JITP in an account that knows the CA in `mode`: registered, closed without CONNACK, then served.
 void registers_and_is_served(Bench& bench, CertificateMode mode) {
-  bench.lay_out({{bench.account_a(), mode, false}});
+  bench.lay_out({{bench.account_a(), mode, false}}, Bench::Connections::kept);
   const std::uint64_t mark = bench.reset_unit();
   const EvidencePtr attempt = bench.await(
       [](const Evidence& piece) {
@@ -46,7 +46,8 @@ void sni_only_mode_by_jitp(Bench& bench) { registers_and_is_served(bench, Certif
 void lands_where_the_name_belongs(Bench& bench) {
   for (const cloud::Place& owner : {bench.account_a(), bench.account_b()}) {
     bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false},
-                   {bench.account_b(), CertificateMode::sni_only, false}});
+                   {bench.account_b(), CertificateMode::sni_only, false}},
+                  Bench::Connections::kept);
     bench.give_name_to(owner);
     const std::uint64_t mark = bench.reset_unit();
     const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
@@ -75,7 +76,7 @@ void refused_then_registered(Bench& bench) {
     for (const bool from_boot : {true, false}) {
       const auto refuse = [&] {
         if (from_boot) {
-          bench.lay_out({});
+          bench.lay_out({}, Bench::Connections::kept);
         } else {
           bench.forget_registrations();
         }

@@ -62,7 +62,7 @@ void presents_its_certificate_and_key(Bench& bench) {
 // Assures that after just-in-time provisioning nothing has to be done by hand.
 // Fails firmware that takes the close after registration for a final one.
 void provisioned_by_template(Bench& bench) {
-  bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false}});
+  bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false}}, Bench::Connections::kept);
   const std::uint64_t mark = bench.reset_unit();
   const EvidencePtr registered = bench.await_kind("registered", mark, bench.connect_limit());
   if (!registered) throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");

@@ -278,7 +278,8 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
     run_tests(session, settings);
     outcome = session.lost() ? Result<void>(fail(*session.lost())) : Result<void>();
   }
-  // The cloud's thread may still speak; nobody listens from here on.
+  // The unit and its console speak on; what listens ends here.
+  evidence.on_added({});
   cloud->reset();
   return outcome;
 }

@@ -13,9 +13,11 @@ echo "bare_machine: a fresh Debian 12 in $root" >&2
 # shellcheck disable=SC2086
 mmdebstrap --variant=minbase --include=g++,cmake,git,ca-certificates bookworm "$root" $mirror
 cleanup() {
-  for mount in proc sys dev; do umount -l "$root/$mount" 2>/dev/null || true; done
+  for mount in proc sys dev .; do umount -l "$root/$mount" 2>/dev/null || true; done
 }
 trap cleanup EXIT
+# A root that is a mount of its own, as a machine's is: else no process in it could make its mounts private.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"

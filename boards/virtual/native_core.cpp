@@ -46,8 +46,8 @@ struct CoreDescriptors {
 [[noreturn]] void become_core(CoreDescriptors fds, const char* name, const NetworkNamespace* network, pid_t lab) {
   constexpr int exec_failed = 127;
   ::setsid();
-  if (network != nullptr &&
-      (::setns(network->user_fd(), CLONE_NEWUSER) != 0 || ::setns(network->network_fd(), CLONE_NEWNET) != 0)) {
+  if (network != nullptr && ((network->has_user_namespace() && ::setns(network->user_fd(), CLONE_NEWUSER) != 0) ||
+                             ::setns(network->network_fd(), CLONE_NEWNET) != 0)) {
     ::_exit(exec_failed);
   }
   // First out of the way, since their numbers may be those that are wanted.

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "boards/virtual/process_title.h"
@@ -37,7 +38,11 @@ bool bring_loopback_up() {
 int enter_new_namespaces() {
   const uid_t user = ::geteuid();
   const gid_t group = ::getegid();
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return errno;
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+    // Root needs no user namespace, and in a chroot the kernel makes none (EPERM).
+    if (errno != EPERM || user != 0 || ::unshare(CLONE_NEWNET) != 0) return errno;
+    return bring_loopback_up() ? 0 : errno;
+  }
   if (!write_to("/proc/self/setgroups", "deny")) return errno;
   if (!write_to("/proc/self/uid_map", fmt::format("0 {} 1", user))) return errno;
   if (!write_to("/proc/self/gid_map", fmt::format("0 {} 1", group))) return errno;
@@ -59,6 +64,13 @@ int enter_new_namespaces() {
   if (::write(report, &error, sizeof error) != sizeof error || error != 0) ::_exit(1);
   ::close(report);
   while (true) ::pause();
+}
+
+bool is_own_namespace(const UniqueFd& fd, const char* kind) {
+  struct stat theirs {};
+  struct stat ours {};
+  return ::fstat(fd.get(), &theirs) == 0 && ::stat(fmt::format("/proc/self/ns/{}", kind).c_str(), &ours) == 0 &&
+         theirs.st_ino == ours.st_ino;
 }
 
 UniqueFd open_namespace(pid_t holder, const char* kind) {
@@ -84,11 +96,15 @@ Result<NetworkNamespace> NetworkNamespace::make() {
     errno = error != 0 ? error : EACCES;
     return errno_failure("cannot make a user and network namespace");
   }
+  made.has_user_namespace_ = !is_own_namespace(made.user_, "user");
   return made;
 }
 
 NetworkNamespace::NetworkNamespace(NetworkNamespace&& other) noexcept
-    : holder_(std::exchange(other.holder_, 0)), user_(std::move(other.user_)), network_(std::move(other.network_)) {}
+    : holder_(std::exchange(other.holder_, 0)),
+      user_(std::move(other.user_)),
+      network_(std::move(other.network_)),
+      has_user_namespace_(other.has_user_namespace_) {}
 
 NetworkNamespace::~NetworkNamespace() {
   if (holder_ <= 0) return;

@@ -20,7 +20,8 @@ class NetworkNamespace {
   ~NetworkNamespace();
 
   [[nodiscard]] pid_t holder_pid() const { return holder_; }
-  // For setns(2), in this order.
+  // For setns(2), in this order; the first only if there is one besides the lab's own.
+  [[nodiscard]] bool has_user_namespace() const { return has_user_namespace_; }
   [[nodiscard]] int user_fd() const { return user_.get(); }
   [[nodiscard]] int network_fd() const { return network_.get(); }
 
@@ -31,6 +32,7 @@ class NetworkNamespace {
   pid_t holder_;
   UniqueFd user_;
   UniqueFd network_;
+  bool has_user_namespace_ = true;
 };
 
 }  // namespace virtual_lab

@@ -21,6 +21,11 @@ bool Evidence::flag(std::string_view key) const {
   return value != nullptr && value->is_bool() && value->get_bool();
 }
 
+void EvidenceLog::on_added(std::function<void(const EvidencePtr&)> listener) {
+  const std::lock_guard lock(mutex_);
+  listener_ = std::move(listener);
+}
+
 EvidencePtr EvidenceLog::add(std::string source, std::string kind, boost::json::object data, std::uint64_t connection) {
   const std::lock_guard lock(mutex_);
   auto piece = std::make_shared<Evidence>();

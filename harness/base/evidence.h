@@ -42,8 +42,9 @@ class EvidenceLog {
   EvidenceLog(const EvidenceLog&) = delete;
   EvidenceLog& operator=(const EvidenceLog&) = delete;
 
-  /// Called for each piece of evidence, in order; must be set before the first `add`.
-  void on_added(std::function<void(const EvidencePtr&)> listener) { listener_ = std::move(listener); }
+  /// Called for each piece of evidence, in order; replaces the listener before. Once it has returned, that one is not
+  /// called any more, so that it may go.
+  void on_added(std::function<void(const EvidencePtr&)> listener);
 
   EvidencePtr add(std::string source, std::string kind, boost::json::object data, std::uint64_t connection = 0);
 

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,15 @@ Result<void> bring_loopback_up() {
   return {};
 }
 
+enum class Unshared { nothing, user_and_network, network };
+
+/// Root needs no user namespace, and in a chroot the kernel makes none (EPERM). `errno` tells why there is nothing.
+Unshared unshare_network() {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) return Unshared::user_and_network;
+  if (errno == EPERM && ::geteuid() == 0 && ::unshare(CLONE_NEWNET) == 0) return Unshared::network;
+  return Unshared::nothing;
+}
+
 Result<void> enter(pid_t holder, const char* which, int type) {
   const std::string path = fmt::format("/proc/{}/ns/{}", holder, which);
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -44,6 +54,11 @@ Result<void> enter(pid_t holder, const char* which, int type) {
     return fail(ErrorKind::rig, "the unit's namespace {} is gone ({}); is virtual-lab still running?", path,
                 errno_text(errno));
   }
+  struct stat theirs {};
+  struct stat ours {};
+  const std::string own = fmt::format("/proc/self/ns/{}", which);
+  // Joining one's own user namespace is an error (EINVAL), and needless.
+  if (::fstat(fd.get(), &theirs) == 0 && ::stat(own.c_str(), &ours) == 0 && theirs.st_ino == ours.st_ino) return {};
   if (::setns(fd.get(), type) != 0) return fail(ErrorKind::rig, "cannot join {}: {}", path, errno_text(errno));
   return {};
 }
@@ -53,7 +68,7 @@ Result<void> enter(pid_t holder, const char* which, int type) {
 Result<void> namespaces_allowed() {
   const pid_t child = ::fork();
   if (child < 0) return fail(ErrorKind::rig, "fork: {}", errno_text(errno));
-  if (child == 0) ::_exit(::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ? 0 : errno);
+  if (child == 0) ::_exit(unshare_network() == Unshared::nothing ? errno : 0);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
@@ -69,9 +84,11 @@ Result<void> join_unit_namespace(pid_t holder) {
 Result<void> make_unit_namespace() {
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+  const Unshared unshared = unshare_network();
+  if (unshared == Unshared::nothing) {
     return fail(ErrorKind::rig, "cannot make a network namespace: {}", errno_text(errno));
   }
+  if (unshared == Unshared::network) return bring_loopback_up();
   return write_proc("/proc/self/setgroups", "deny")
       .and_then([&] { return write_proc("/proc/self/uid_map", fmt::format("0 {} 1", uid)); })
       .and_then([&] { return write_proc("/proc/self/gid_map", fmt::format("0 {} 1", gid)); })
