@@ -172,7 +172,7 @@ void Bench::prove_endpoint_healthy() {
 EvidencePtr Bench::await(const EvidenceLog::Matcher& matches, std::uint64_t after, Milliseconds limit) {
   if (const auto trouble = parts_.cloud.trouble()) throw RigTrouble(*trouble);
   const auto either = [&](const Evidence& piece) { return rig_broke(piece) || matches(piece); };
-  const EvidencePtr found = parts_.evidence.wait_for(either, after, Deadline(parts_.clock, limit));
+  EvidencePtr found = parts_.evidence.wait_for(either, after, Deadline(parts_.clock, limit));
   if (found && rig_broke(*found)) {
     throw RigTrouble(Error{ErrorKind::rig, fmt::format("the rig's broker died: {}", found->text("why"))});
   }
