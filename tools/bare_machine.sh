@@ -21,6 +21,8 @@ mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
+# What every installer writes, and mmdebstrap leaves out.
+[ -e "$root/etc/hosts" ] || echo '127.0.0.1 localhost' >"$root/etc/hosts"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 for file in /etc/apt/apt.conf.d/*; do [ -f "$file" ] && cp -n "$file" "$root/etc/apt/apt.conf.d/"; done
 git clone -q "$project" "$root/root/hilmark"

@@ -105,6 +105,10 @@ Result<void> furnish_world(World& world, const std::filesystem::path& folder) {
                                       folder.string(), errno_text(errno)));
   }
   if (!world.own_network) return {};
+  if (std::error_code ignored; !std::filesystem::exists("/etc/hosts", ignored)) {
+    world.notes.emplace_back("there is no /etc/hosts: a program under test cannot resolve endpoint names by it");
+    return {};
+  }
   if (auto shown = overlay_file("/etc/hosts", "127.0.0.1 localhost\n", folder); !shown) return shown;
   world.hosts_file = folder / "hosts";
   return {};
