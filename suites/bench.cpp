@@ -133,13 +133,14 @@ void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode) 
   (void)rig_value(target.register_ca(request));
 }
 
-void Bench::lay_out(std::initializer_list<AccountPlan> plans, Connections connections) {
+std::uint64_t Bench::lay_out(std::initializer_list<AccountPlan> plans, Connections connections) {
   parts_.cloud.set_deviation({});
   if (connections == Connections::ended) {
     parts_.cloud.reset();
   } else {
     parts_.cloud.forget();
   }
+  const std::uint64_t mark = now();
   for (const AccountPlan& plan : plans) {
     register_ca(plan.place, plan.mode);
     cloud::CloudAccount& target = account(plan.place);
@@ -151,6 +152,31 @@ void Bench::lay_out(std::initializer_list<AccountPlan> plans, Connections connec
     if (plan.certificate_registered && !identity_.certificate_pem.empty()) admit(identity_);
     if (plan.place == account_a()) admit(probe_identity_);
   }
+  return mark;
+}
+
+EvidencePtr Bench::first_connection_in(std::initializer_list<AccountPlan> plans) {
+  constexpr int tries = 3;
+  EvidencePtr met;
+  for (int i = 0; i < tries; ++i) {
+    (void)lay_out(plans, Connections::kept);
+    const std::uint64_t mark = reset_unit();
+    // What its former life had under way may be decided as late as now, and is not its restart's.
+    std::uint64_t former = 0;  // the last connection of its former life; they are numbered as they are accepted
+    for (const EvidencePtr& accepted : seen("tcp_accepted", 0)) {
+      if (accepted->number < mark) former = std::max(former, accepted->connection);
+    }
+    met = await(
+        [&](const Evidence& piece) {
+          const bool decided = piece.kind == "registered" || piece.kind == "refused" || piece.kind == "connack";
+          return decided && of_unit(piece) && piece.connection > former;
+        },
+        mark, connect_limit());
+    if (!met || met->kind != "connack") return met;
+    note("the unit met the new world before its restart, and was restarted in a fresh one");
+  }
+  throw Inconclusive(fmt::format("in {} restarts the unit always met the new world before (evidence #{})", tries,
+                                 met->number));
 }
 
 std::uint64_t Bench::drop_connections() {
@@ -251,8 +277,7 @@ bool Bench::try_bring_to_served(std::string& story) {
       if (!moved) story += "it did not take its home endpoint (" + moved.error().message + "); ";
     }
   }
-  std::uint64_t mark = now();
-  lay_out_home();
+  std::uint64_t mark = lay_out_home();
   if (served(mark, reconnect_limit())) return true;
   story += "not back within " + in_ms(reconnect_limit());
   mark = now();
@@ -269,9 +294,8 @@ bool Bench::try_bring_to_served(std::string& story) {
     story += cycled ? ", nor after a power cycle" : "; the power cycle failed: " + cycled.error().message;
   }
   if (!can(Capability::install)) return false;
-  mark = now();
   provision();
-  lay_out_home();
+  mark = lay_out_home();
   if (!served(mark, connect_limit())) {
     story += ", nor after it was provisioned anew";
     return false;
@@ -290,7 +314,8 @@ void Bench::bring_to_served() {
 EvidencePtr Bench::serve_anew() {
   const std::uint64_t mark = now();
   bring_to_served();
-  return await_served(mark, Milliseconds{0});
+  // The newest: one of before the world was laid out ended with it.
+  return seen("connack", mark).back();
 }
 
 }  // namespace hilmark::suites

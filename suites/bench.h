@@ -70,7 +70,13 @@ class Bench {
   enum class Connections { ended, kept };
   /// Forgets everything that accounts know and registers this instead. Connections are kept where the unit is restarted
   /// next: else it might meet the new world before.
-  void lay_out(std::initializer_list<AccountPlan> plans, Connections connections = Connections::ended);
+  /// Returns the mark from which evidence belongs to the new world: with connections ended, whatever comes after it is of
+  /// a connection that began after the old ones had ended.
+  std::uint64_t lay_out(std::initializer_list<AccountPlan> plans, Connections connections = Connections::ended);
+  /// Lays `plans` out and resets the unit, so that its first connection in them is that of its restart; returns how the
+  /// endpoint met it (`registered`, `refused`), or null if the unit did not connect within its limit. A unit that lost
+  /// its connection meanwhile, and met the new world before its restart, is restarted in a fresh one.
+  [[nodiscard]] EvidencePtr first_connection_in(std::initializer_list<AccountPlan> plans);
   /// What the accounts know is forgotten, at this very moment; connections end.
   void forget_registrations() { parts_.cloud.reset(); }
   /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template.
@@ -120,7 +126,7 @@ class Bench {
   /// The same, for cases that begin as the unit is: the served connection's evidence. The world stays the home one.
   [[nodiscard]] EvidencePtr serve_anew();
   /// The world in which a unit is at home: account A, DEFAULT mode, certificate registered.
-  void lay_out_home() { lay_out({{account_a(), cloud::CertificateMode::default_mode, true}}); }
+  std::uint64_t lay_out_home() { return lay_out({{account_a(), cloud::CertificateMode::default_mode, true}}); }
   /// Kept up to date by the runner's evidence listener.
   void saw_gap(Milliseconds gap);
 

@@ -12,13 +12,7 @@ using cloud::RefuseForm;
 
 /// First connection by JITP in an account that knows the CA in `mode`: registered, closed without CONNACK, then served.
 void registers_and_is_served(Bench& bench, CertificateMode mode) {
-  bench.lay_out({{bench.account_a(), mode, false}}, Bench::Connections::kept);
-  const std::uint64_t mark = bench.reset_unit();
-  const EvidencePtr attempt = bench.await(
-      [](const Evidence& piece) {
-        return piece.text("origin") == "unit" && (piece.kind == "registered" || piece.kind == "refused");
-      },
-      mark, bench.connect_limit());
+  const EvidencePtr attempt = bench.first_connection_in({{bench.account_a(), mode, false}});
   if (!attempt) throw Inconclusive("no CONNECT within " + in_ms(bench.connect_limit()) + " of a reset");
   bench.opportunity(attempt);
   const EvidencePtr served = bench.await_served(attempt->number, bench.reconnect_limit());

@@ -26,8 +26,8 @@ void expect_move(Bench& bench, const cloud::Place& to, CertificateMode mode) {
 
 /// Both accounts share the CA; the unit is served in A.
 void begin_in_a(Bench& bench, CertificateMode mode_a, bool registered_in_b) {
-  const std::uint64_t mark = bench.now();
-  bench.lay_out({{bench.account_a(), mode_a, true}, {bench.account_b(), CertificateMode::sni_only, registered_in_b}});
+  const std::uint64_t mark = bench.lay_out(
+      {{bench.account_a(), mode_a, true}, {bench.account_b(), CertificateMode::sni_only, registered_in_b}});
   const EvidencePtr served = bench.await_served(mark, bench.reconnect_limit());
   if (!served) throw Inconclusive("not served in account A before the move");
   bench.opportunity(served);

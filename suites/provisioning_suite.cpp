@@ -62,10 +62,8 @@ void presents_its_certificate_and_key(Bench& bench) {
 // Assures that after just-in-time provisioning nothing has to be done by hand.
 // Fails firmware that takes the close after registration for a final one.
 void provisioned_by_template(Bench& bench) {
-  bench.lay_out({{bench.account_a(), CertificateMode::default_mode, false}}, Bench::Connections::kept);
-  const std::uint64_t mark = bench.reset_unit();
-  const EvidencePtr registered = bench.await_kind("registered", mark, bench.connect_limit());
-  if (!registered) throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
+  const EvidencePtr registered = bench.first_connection_in({{bench.account_a(), CertificateMode::default_mode, false}});
+  if (!registered || registered->kind != "registered") throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
   bench.opportunity(registered);
   const auto record = bench.account(bench.account_a()).describe_certificate(bench.certificate_id());
   if (!record) throw RigTrouble(record.error());

@@ -65,9 +65,9 @@ void same_name_on_every_reconnection(Bench& bench) {
 // Assures that nothing of the old account's name outlives the change.
 // Fails firmware that keeps the name in a cached TLS context or a session store.
 void new_name_after_a_move(Bench& bench) {
-  bench.lay_out({{bench.account_a(), cloud::CertificateMode::default_mode, true},
-                 {bench.account_b(), cloud::CertificateMode::sni_only, true}});
-  if (!bench.await_served(bench.now(), bench.reconnect_limit())) throw Inconclusive("not served in A before the move");
+  const std::uint64_t laid_out = bench.lay_out({{bench.account_a(), cloud::CertificateMode::default_mode, true},
+                                                {bench.account_b(), cloud::CertificateMode::sni_only, true}});
+  if (!bench.await_served(laid_out, bench.reconnect_limit())) throw Inconclusive("not served in A before the move");
   bench.move_to(bench.account_b());
   // Its first connection may have come before its confirmation did, so that another is provoked.
   const std::uint64_t mark = bench.drop_connections();
