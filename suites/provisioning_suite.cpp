@@ -176,7 +176,7 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                        "within the reconnect limit after its certificate is activated: at once, after 10 s, after 60 s",
                    .source = "the service's rules for just-in-time registration; house rule H1",
                    .needs = {Capability::reset},
-                   .defects = {"no-reconnect"},
+                   .defects = {"no-reconnect", "give-up-after-refusal"},
                    .depends_on = {"LIFE-06", "SNI-02"},
                    .opportunity = "its registration",
                    .body = served_after_activation,
