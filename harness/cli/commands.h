@@ -21,6 +21,7 @@ void add_run(CLI::App& app, Context& context);
 void add_suites(CLI::App& app, Context& context);
 void add_boards(CLI::App& app, Context& context);
 void add_flash(CLI::App& app, Context& context);
+void add_cloud(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 
 /// The exit status of architecture.md for what went wrong.

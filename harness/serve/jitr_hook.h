@@ -1,0 +1,57 @@
+// A command of the user's, run for each certificate that waits for its activation: what a listener to the service's
+// registration event does, without a listener.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fixtures/cloud/types.h"
+
+namespace hilmark::serve {
+
+struct PendingCertificate {
+  cloud::Place place;
+  std::string certificate_id;
+  std::string ca_id;
+};
+
+/// Runs one command at a time, in the order of arrival, each for 60 s at most. A certificate whose turn has not come
+/// yet is not queued again.
+class JitrHook {
+ public:
+  struct Settings {
+    std::vector<std::string> command;
+    /// What the CLI needs to act in an account: AWS_ACCESS_KEY_ID and kin.
+    std::function<std::map<std::string, std::string>(const cloud::Place&)> environment;
+    std::function<void(const std::string&)> report;  ///< how it went, a line; called on the hook's thread
+  };
+  explicit JitrHook(Settings settings);
+  JitrHook(const JitrHook&) = delete;
+  JitrHook& operator=(const JitrHook&) = delete;
+  ~JitrHook();  ///< a command under way is ended
+
+  void add(const PendingCertificate& certificate);
+  static constexpr std::size_t max_waiting = 1000;
+
+ private:
+  void work();
+  void run(const PendingCertificate& certificate);
+  [[nodiscard]] bool stopping();
+
+  Settings settings_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<PendingCertificate> waiting_;
+  std::set<std::pair<cloud::Place, std::string>> known_;  // in waiting_
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace hilmark::serve
