@@ -120,7 +120,7 @@ class Cloud:
 
 def check_members(http_response, parsed, model, **_):
     """The answer has no member that the service's model lacks."""
-    if http_response.status_code >= 300 or model.service_model.protocol_name == "query":
+    if http_response.status_code >= 300 or model.service_model.metadata["protocol"] == "query":
         return
     body = http_response.content
     if not body or body == b"{}":
