@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <boost/json/parse.hpp>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
