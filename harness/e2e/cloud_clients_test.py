@@ -66,8 +66,9 @@ class Clients(unittest.TestCase):
                 self.no_message_crosses(version)
 
     def no_message_crosses(self, version):
+        # Line by line, since its output is read as it comes.
         listeners = {account: subprocess.Popen(
-            self.arguments("mosquitto_sub", account, "listener", "-t", "lamps/+", "-C", "5", "-W", str(LIMIT_S), "-V", version,
+            ["stdbuf", "-oL"] + self.arguments("mosquitto_sub", account, "listener", "-t", "lamps/+", "-C", "5", "-W", str(LIMIT_S), "-V", version,
                            "-d"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for account in ACCOUNTS}
         seen = {account: [] for account in ACCOUNTS}
         for account, listener in listeners.items():
