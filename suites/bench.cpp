@@ -118,19 +118,22 @@ std::optional<Bytes> Bench::read_image() {
   return std::move(*content);
 }
 
-void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode) {
+void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode, bool by_template) {
   cloud::CloudAccount& target = account(place);
-  cloud::RegisterCaRequest request{.ca_certificate = parts_.devices.ca_pem(),
-                                   .mode = mode,
-                                   .set_as_active = true,
-                                   .allow_auto_registration = true,
-                                   .template_body = jitp_template};
+  cloud::RegisterCaRequest request{
+      .ca_certificate = parts_.devices.ca_pem(), .mode = mode, .set_as_active = true, .allow_auto_registration = true};
+  if (by_template) request.template_body = jitp_template;
   if (mode == cloud::CertificateMode::default_mode) {
     request.verification_certificate =
         rig_value(parts_.devices.verification_certificate(rig_value(target.registration_code())));
   }
   rig_value(target.create_policy(std::string(allow_all_policy), policy_document));
   (void)rig_value(target.register_ca(request));
+}
+
+void Bench::activate_certificate(const cloud::Place& place) {
+  rig_value(account(place).attach_policy(std::string(allow_all_policy), certificate_id_));
+  rig_value(account(place).update_certificate(certificate_id_, cloud::CertificateStatus::active));
 }
 
 std::uint64_t Bench::lay_out(std::initializer_list<AccountPlan> plans, Connections connections) {
@@ -142,7 +145,7 @@ std::uint64_t Bench::lay_out(std::initializer_list<AccountPlan> plans, Connectio
   }
   const std::uint64_t mark = now();
   for (const AccountPlan& plan : plans) {
-    register_ca(plan.place, plan.mode);
+    register_ca(plan.place, plan.mode, plan.by_template);
     cloud::CloudAccount& target = account(plan.place);
     const auto admit = [&](const pki::DeviceCredential& identity) {
       const auto record = rig_value(target.register_certificate(identity.certificate_pem, parts_.devices.ca_pem(),
@@ -175,8 +178,8 @@ EvidencePtr Bench::first_connection_in(std::initializer_list<AccountPlan> plans)
     if (!met || met->kind != "connack") return met;
     note("the unit met the new world before its restart, and was restarted in a fresh one");
   }
-  throw Inconclusive(fmt::format("in {} restarts the unit always met the new world before (evidence #{})", tries,
-                                 met->number));
+  throw Inconclusive(
+      fmt::format("in {} restarts the unit always met the new world before (evidence #{})", tries, met->number));
 }
 
 std::uint64_t Bench::drop_connections() {

@@ -26,6 +26,8 @@ struct AccountPlan {
   cloud::CertificateMode mode = cloud::CertificateMode::default_mode;
   /// The unit's certificate is registered and ACTIVE already; else its first connection registers it by JITP.
   bool certificate_registered = false;
+  /// The CA carries the JITP template; else its devices wait for their activation (JITR).
+  bool by_template = true;
 };
 
 /// What the rig says a unit is to be told at its beginning: nothing here is changed by a case for good.
@@ -70,8 +72,8 @@ class Bench {
   enum class Connections { ended, kept };
   /// Forgets everything that accounts know and registers this instead. Connections are kept where the unit is restarted
   /// next: else it might meet the new world before.
-  /// Returns the mark from which evidence belongs to the new world: with connections ended, whatever comes after it is of
-  /// a connection that began after the old ones had ended.
+  /// Returns the mark from which evidence belongs to the new world: with connections ended, whatever comes after it is
+  /// of a connection that began after the old ones had ended.
   std::uint64_t lay_out(std::initializer_list<AccountPlan> plans, Connections connections = Connections::ended);
   /// Lays `plans` out and resets the unit, so that its first connection in them is that of its restart; returns how the
   /// endpoint met it (`registered`, `refused`), or null if the unit did not connect within its limit. A unit that lost
@@ -79,8 +81,10 @@ class Bench {
   [[nodiscard]] EvidencePtr first_connection_in(std::initializer_list<AccountPlan> plans);
   /// What the accounts know is forgotten, at this very moment; connections end.
   void forget_registrations() { parts_.cloud.reset(); }
-  /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template.
-  void register_ca(const cloud::Place& place, cloud::CertificateMode mode);
+  /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template or without one (JITR).
+  void register_ca(const cloud::Place& place, cloud::CertificateMode mode, bool by_template = true);
+  /// What whoever listens to JITR's event does: the certificate gets its policy and becomes ACTIVE.
+  void activate_certificate(const cloud::Place& place);
   /// Ends the unit's connections; returns the mark from which on it connects anew.
   std::uint64_t drop_connections();
   /// The endpoint name that the unit is configured with now.

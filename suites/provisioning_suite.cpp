@@ -58,12 +58,48 @@ void presents_its_certificate_and_key(Bench& bench) {
   }
 }
 
+/// At once, and as long after the event as somebody who listens to it may take; a board that declares a shorter watch
+/// is kept waiting no longer than that.
+std::vector<Milliseconds> activation_delays(const Bench& bench) {
+  std::vector<Milliseconds> delays = {Milliseconds{0}};
+  for (const Milliseconds delay : {Milliseconds{10'000}, Milliseconds{60'000}}) {
+    if (const Milliseconds bounded = std::min(delay, bench.watch_window()); bounded > delays.back()) {
+      delays.push_back(bounded);
+    }
+  }
+  return delays;
+}
+
+// The unit's first connection, where nobody but a listener to the registration's event activates its certificate.
+// Assures that a device goes on trying while it waits, however long that listener takes.
+// Fails firmware that takes the close after registration for a final one.
+void served_after_activation(Bench& bench) {
+  for (const Milliseconds delay : activation_delays(bench)) {
+    const EvidencePtr registered =
+        bench.first_connection_in({{bench.account_a(), CertificateMode::default_mode, false, false}});
+    if (!registered || registered->kind != "registered") {
+      throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
+    }
+    bench.opportunity(registered);
+    if (delay > Milliseconds{0}) bench.watch(delay);
+    const std::uint64_t activated = bench.now();
+    bench.activate_certificate(bench.account_a());
+    const EvidencePtr served = bench.await_served(activated, bench.reconnect_limit());
+    ASSERT_TRUE(served) << "activated " << in_ms(delay) << " after its registration, then not served within "
+                        << in_ms(bench.reconnect_limit())
+                        << "; attempts seen since: " << bench.seen("tcp_accepted", activated).size();
+    bench.rests_on(served);
+    EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id()));
+  }
+}
+
 // The unit's first connection, where a template makes its thing and policy.
 // Assures that after just-in-time provisioning nothing has to be done by hand.
 // Fails firmware that takes the close after registration for a final one.
 void provisioned_by_template(Bench& bench) {
   const EvidencePtr registered = bench.first_connection_in({{bench.account_a(), CertificateMode::default_mode, false}});
-  if (!registered || registered->kind != "registered") throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
+  if (!registered || registered->kind != "registered")
+    throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
   bench.opportunity(registered);
   const auto record = bench.account(bench.account_a()).describe_certificate(bench.certificate_id());
   if (!record) throw RigTrouble(record.error());
@@ -130,6 +166,20 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                    .opportunity = "the client's Certificate message",
                    .start = Case::Start::as_it_is,
                    .body = presents_its_certificate_and_key,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-06",
+                   .area = "provisioning",
+                   .title = "is served once its registration has been activated",
+                   .demand =
+                       "after the close that just-in-time registration causes it comes back by itself, and is served "
+                       "within the reconnect limit after its certificate is activated: at once, after 10 s, after 60 s",
+                   .source = "the service's rules for just-in-time registration; house rule H1",
+                   .needs = {Capability::reset},
+                   .defects = {"no-reconnect", "give-up-after-refusal"},
+                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .opportunity = "its registration",
+                   .body = served_after_activation,
                    .file = __FILE__,
                    .line = __LINE__});
   cases.push_back({.id = "PROV-07",

@@ -23,7 +23,7 @@ class Golden(unittest.TestCase):
     def test_every_case_passes_on_both_units_in_every_round(self):
         self.assertEqual(self.run_.status, 0, self.run_.told())
         finished = self.run_.events("case_finished")
-        self.assertEqual(len(finished), 2 * 19 * 2, self.run_.told())
+        self.assertEqual(len(finished), 2 * 20 * 2, self.run_.told())
         self.assertEqual({event["verdict"] for event in finished}, {"pass"}, self.run_.told())
 
     def test_everything_is_marked_virtual(self):
@@ -38,7 +38,7 @@ class Golden(unittest.TestCase):
     def test_the_report_is_valid_and_other_tools_read_it(self):
         junit = self.run_.folder / "junit.xml"
         subprocess.run(["xmllint", "--noout", "--schema", "reports/junit.xsd", junit], check=True, capture_output=True)
-        self.assertEqual(sum(suite.tests for suite in JUnitXml.fromfile(str(junit))), 2 * 19 * 2)
+        self.assertEqual(sum(suite.tests for suite in JUnitXml.fromfile(str(junit))), 2 * 20 * 2)
 
     def test_the_report_is_made_from_the_events_alone(self):
         again = self.run_.folder / "again.xml"

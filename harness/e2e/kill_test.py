@@ -38,7 +38,7 @@ class WorkerKilled(unittest.TestCase):
             self.assertTrue(killed, stderr)
             self.assertEqual(run.status, 3, run.told())
             self.assertEqual(set(run.verdicts("virtual-2").values()), {"pass"}, run.told())
-            self.assertEqual(len(run.verdicts("virtual-2")), 19)
+            self.assertEqual(len(run.verdicts("virtual-2")), 20)
             valid_junit(self, run.folder)
             report = (run.folder / "junit.xml").read_text()
             self.assertIn('type="rig"', report)
