@@ -16,7 +16,7 @@ class ProcessUnit(unittest.TestCase):
             self.assertEqual(run.status, 0, run.told())
             verdicts = run.verdicts("mosquitto-pub")
             self.assertEqual(set(verdicts.values()), {"pass"}, run.told())
-            self.assertEqual(len(verdicts), 19, run.told())
+            self.assertEqual(len(verdicts), 20, run.told())
             self.assertEqual({e["virtual"] for e in run.events("case_finished")}, {False})
 
 
