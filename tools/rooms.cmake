@@ -12,14 +12,20 @@ function(hilmark_room name)
   endif()
 endfunction()
 
-# hilmark_test(NAME SOURCES file... [USES library...]): a GoogleTest binary, each of its tests known to ctest by name.
+# hilmark_test(NAME [ONE_AT_A_TIME] SOURCES file... [USES library...]): a GoogleTest binary, each of its tests known to ctest
+# by name. ONE_AT_A_TIME: they share something of the machine (a unit's lock).
 function(hilmark_test name)
-  cmake_parse_arguments(TEST "" "" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(TEST "ONE_AT_A_TIME" "" "SOURCES;USES" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_USES} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+  set(lock)
+  if(TEST_ONE_AT_A_TIME)
+    set(lock RESOURCE_LOCK ${name})
+  endif()
+  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT 120 ${lock})
 endfunction()
 
 # hilmark_fuzz(NAME SOURCE file CORPUS folder [USES library...]): a libFuzzer target, built by the preset `fuzz` alone
