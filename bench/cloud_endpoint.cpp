@@ -1,6 +1,6 @@
-// An endpoint for the benches of handshakes and idle connections: one account, one device that it knows, on loopback.
-// Usage: hilmark_bench_cloud_endpoint FOLDER. Writes what clients and other servers need into the folder, prints its
-// port, and ends with its standard input.
+// An endpoint for the benches of handshakes, messages and idle connections: one account, one device that it knows and
+// that may do anything, on loopback. Usage: hilmark_bench_cloud_endpoint FOLDER. Writes what clients and other servers
+// need into the folder, prints its port, and ends with its standard input.
 #include <cstdio>
 #include <fstream>
 
@@ -8,10 +8,14 @@
 #include <unistd.h>
 
 #include "fixtures/cloud/endpoint/endpoint.h"
+#include "fixtures/cloud/registry/store.h"
 
 namespace {
 
 using namespace hilmark;
+
+constexpr char all_allowed[] =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
 
 void write(const std::filesystem::path& file, const std::string& text) { std::ofstream(file) << text; }
 
@@ -27,7 +31,10 @@ int serve(const std::filesystem::path& folder) {
   const auto device = devices->make_device("unit-1");
   const auto server = servers->issue({.name = registry.endpoint_name(place)});
   if (!device || !server) return 1;
-  if (!registry.register_certificate_without_ca(place, device->certificate_pem, cloud::CertificateStatus::active)) {
+  const auto registered =
+      registry.register_certificate_without_ca(place, device->certificate_pem, cloud::CertificateStatus::active);
+  if (!registered || !registry.create_policy(place, "all", all_allowed) ||
+      !registry.attach_policy(place, "all", registered->id)) {
     return 1;
   }
   write(folder / "name", registry.endpoint_name(place));
@@ -37,12 +44,17 @@ int serve(const std::filesystem::path& folder) {
   write(folder / "authorities.pem", devices->ca_pem() + devices->root_pem());
   write(folder / "server.pem", (*server)->certificate_pem + (*server)->issuers_pem.front());
   write(folder / "server.key", (*server)->private_key_pem);
+  cloud::EndpointWorld world{registry, *servers, evidence, clock};
+  world.mqtt.rights.of = [&](const cloud::Place& of, const std::string& certificate_id, const std::string& client_id) {
+    return registry.rights(of, certificate_id, client_id);
+  };
+  world.mqtt.rights.generation = [&] { return registry.store().generation(); };
   const auto endpoint = cloud::Endpoint::start({.addresses = {{place.region, "127.0.0.1"}},
                                                 .mqtt_port = 0,
                                                 .max_connections = 15'000,
                                                 .folder = folder,
                                                 .handshake_timeout = Milliseconds(600'000)},
-                                               {registry, *servers, evidence, clock});
+                                               world);
   if (!endpoint) {
     std::fprintf(stderr, "%s\n", endpoint.error().message.c_str());
     return 1;
