@@ -147,6 +147,7 @@ class CloudServer {
     settings.mqtt_port = options_.mqtt;
     settings.https_port = options_.https;
     settings.alpn_port = options_.alpn;
+    settings.rules.rate_limits = config_.rate_limits;
     settings.folder = folder_.path();
     settings.switches = {.route_by_certificate = config_.route_by_certificate, .lenient = config_.lenient};
     auto endpoint = cloud::Endpoint::start(settings, world());
@@ -171,7 +172,13 @@ class CloudServer {
     world.mqtt.rights = {
         .of = [this](const Place& place, const std::string& certificate_id,
                      const std::string& client_id) { return registry_->rights(place, certificate_id, client_id); },
-        .generation = [this] { return registry_->store().generation(); }};
+        .generation =
+            [this] {
+              // Claims of fleet provisioning end by time, without a change of the books: rights are read anew each
+              // second.
+              const auto second = static_cast<std::uint64_t>(registry_->store().now_ms() / 1000);
+              return (second << 32U) ^ registry_->store().generation();
+            }};
     world.mqtt.fleet = [this](const Place& place, const std::string& topic, const std::string& payload) {
       return cloud::answer_fleet_request(fleet(), place, topic, payload);
     };
