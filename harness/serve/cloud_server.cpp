@@ -130,10 +130,19 @@ class CloudServer {
   Result<void> open_registry() {
     auto store = cloud::Store::open(options_.state, clock_);
     if (!store) return fail(store.error());
-    auto servers = server_authority(**store, clock_);
+    try {
+      return fill_registry(std::move(*store));
+    } catch (const std::exception& error) {
+      return fail(ErrorKind::usage, "state file {}: {}; look for room on its file system", options_.state.string(),
+                  error.what());
+    }
+  }
+
+  Result<void> fill_registry(std::unique_ptr<cloud::Store> store) {
+    auto servers = server_authority(*store, clock_);
     if (!servers) return fail(servers.error());
     servers_.emplace(std::move(*servers));
-    registry_ = std::make_unique<cloud::Registry>(std::move(*store));
+    registry_ = std::make_unique<cloud::Registry>(std::move(store));
     for (const AccountFacts& account : config_.accounts) {
       for (const std::string& region : config_.regions) registry_->add_place({account.id, region});
       for (const auto& [region, name] : account.names) registry_->assign_name(name, {account.id, region});
@@ -302,6 +311,7 @@ class CloudServer {
       spdlog::log(line->bad ? spdlog::level::warn : spdlog::level::info, "{}", line->text);
     }
     if (piece.source == "cloud" && piece.kind == "api_call") tell_call(piece);
+    if (piece.kind == "api_failure" || piece.kind == "connection_failure") spdlog::error("{}", piece.text("why"));
     if (piece.kind == "broker_died") {
       spdlog::error("the MQTT broker of account {} in {} died: {}", piece.text("account"), piece.text("region"),
                     piece.text("why"));
