@@ -39,8 +39,11 @@ std::optional<ConnectionStories::Line> ConnectionStories::decision(std::uint64_t
   };
   if (piece.kind == "connack") {
     story.served = true;
-    return line(false, fmt::format("served by account {} as \"{}\", certificate mode {}", piece.text("account"),
-                                   piece.text("client_id"), piece.text("mode")));
+    // Only a switch let it in: the service would not.
+    const bool lenient = !story.event.empty();
+    return line(lenient, fmt::format("served by account {} as \"{}\", certificate mode {}{}{}", piece.text("account"),
+                                     piece.text("client_id"), piece.text("mode"),
+                                     lenient ? "; the service refuses it, " : "", story.event));
   }
   if (piece.kind == "refused") {
     const std::string account = piece.text("account");
@@ -89,6 +92,7 @@ std::optional<ConnectionStories::Line> ConnectionStories::add(const Evidence& pi
   Story& story = found->second;
   if (piece.kind == "client_hello") story.sni = name_in(piece);
   if (piece.kind == "client_certificates") story.certificate_id = piece.text("certificate_id");
+  if (piece.kind == "routed") story.event = piece.text("event");
   if (piece.kind == "publish") ++story.publishes;
   if (piece.kind != "closed") return decision(piece.connection, story, piece);
   const auto line = ending(piece.connection, story, piece);

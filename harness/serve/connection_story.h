@@ -29,6 +29,7 @@ class ConnectionStories {
     std::string region;
     std::string sni;
     std::string certificate_id;
+    std::string event;  ///< where a switch was needed to route it
     SteadyTime began{};
     std::uint64_t publishes = 0;
     bool decided = false;

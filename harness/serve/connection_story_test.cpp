@@ -39,6 +39,14 @@ TEST_F(AConnectionsStory, says_whose_it_is_when_it_is_served) {
                     HasSubstr("account 111111111111"), HasSubstr("SNI_ONLY")));
 }
 
+TEST_F(AConnectionsStory, warns_where_only_a_switch_let_it_in) {
+  EXPECT_FALSE(stories_.add(piece("routed", {{"account", "111111111111"}, {"event", "routed_by_certificate"}})));
+  const auto line = stories_.add(piece("connack", {{"account", "111111111111"}}));
+  ASSERT_TRUE(line);
+  EXPECT_TRUE(line->bad);
+  EXPECT_THAT(line->text, HasSubstr("the service refuses it, routed_by_certificate"));
+}
+
 TEST_F(AConnectionsStory, says_why_it_was_refused) {
   const auto line = stories_.add(piece("refused", {{"reason", "sni_unknown"}}));
   ASSERT_TRUE(line);
