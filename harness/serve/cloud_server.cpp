@@ -200,7 +200,7 @@ class CloudServer {
 
   /// Of the account whose name in the region it is.
   [[nodiscard]] std::string security_policy_of(const std::string& region, const std::string& name) {
-    const auto owner = registry_->view(region, name, {}, {}).account_of_name;
+    const auto owner = registry_->account_of_name(region, name);
     return owner ? registry_->domains().security_policy_of({*owner, region}, name) : std::string();
   }
 
