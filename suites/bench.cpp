@@ -9,6 +9,10 @@ constexpr std::string_view allow_all_policy = "hilmark-device";
 constexpr const char* policy_document =
     R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
 
+constexpr std::string_view connect_only_policy = "hilmark-connect-only";
+constexpr const char* connect_only_document =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}]})";
+
 // A thing named after the certificate's CN, the policy by name, status ACTIVE by default.
 constexpr const char* jitp_template = R"({
   "Parameters": {"AWS::IoT::Certificate::CommonName": {"Type": "String"},
@@ -25,6 +29,14 @@ template <class T>
 T rig_value(Result<T> result) {
   if (!result) throw RigTrouble(result.error());
   if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// The policy that the unit's certificate gets, where it is not there yet.
+void ensure_policy(cloud::CloudAccount& account) {
+  const auto made = account.create_policy(std::string(allow_all_policy), policy_document);
+  if (!made && made.error().message.find("ResourceAlreadyExistsException") == std::string::npos) {
+    throw RigTrouble(made.error());
+  }
 }
 
 bool of_unit(const Evidence& piece) { return piece.source == "endpoint" && piece.text("origin") == "unit"; }
@@ -127,16 +139,104 @@ void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode, 
     request.verification_certificate =
         rig_value(parts_.devices.verification_certificate(rig_value(target.registration_code())));
   }
-  rig_value(target.create_policy(std::string(allow_all_policy), policy_document));
+  ensure_policy(target);
   (void)rig_value(target.register_ca(request));
 }
 
 void Bench::activate_certificate(const cloud::Place& place) {
-  rig_value(account(place).attach_policy(std::string(allow_all_policy), certificate_id_));
-  rig_value(account(place).update_certificate(certificate_id_, cloud::CertificateStatus::active));
+  attach_policy(place);
+  set_certificate_status(place, cloud::CertificateStatus::active);
 }
 
-std::uint64_t Bench::lay_out(std::initializer_list<AccountPlan> plans, Connections connections) {
+void Bench::attach_policy(const cloud::Place& place) {
+  rig_value(account(place).attach_policy(std::string(allow_all_policy), certificate_id_));
+}
+
+void Bench::detach_policy(const cloud::Place& place) {
+  rig_value(account(place).detach_policy(std::string(allow_all_policy), certificate_id_));
+}
+
+void Bench::allow_only_to_connect(const cloud::Place& place) {
+  rig_value(account(place).create_policy(std::string(connect_only_policy), connect_only_document));
+  rig_value(account(place).attach_policy(std::string(connect_only_policy), certificate_id_));
+  detach_policy(place);
+}
+
+void Bench::allow_all_again(const cloud::Place& place) { attach_policy(place); }
+
+std::vector<cloud::Place> Bench::tour() const {
+  std::vector<cloud::Place> places;
+  for (const std::string& account : parts_.settings.tour_accounts) places.push_back({account, region()});
+  return places;
+}
+
+void Bench::set_certificate_status(const cloud::Place& place, cloud::CertificateStatus status) {
+  rig_value(account(place).update_certificate(certificate_id_, status));
+}
+
+void Bench::admit(cloud::CloudAccount& account, const pki::DeviceCredential& identity) {
+  const auto record = rig_value(account.register_certificate(identity.certificate_pem, parts_.devices.ca_pem(),
+                                                             cloud::CertificateStatus::active));
+  rig_value(account.attach_policy(std::string(allow_all_policy), record.id));
+}
+
+void Bench::register_certificate(const cloud::Place& place) { admit(account(place), identity_); }
+
+void Bench::register_certificate_alone(const cloud::Place& place) {
+  cloud::CloudAccount& target = account(place);
+  ensure_policy(target);
+  const auto record =
+      rig_value(target.register_certificate_without_ca(identity_.certificate_pem, cloud::CertificateStatus::active));
+  rig_value(target.attach_policy(std::string(allow_all_policy), record.id));
+}
+
+void Bench::delete_certificate(const cloud::Place& place) {
+  cloud::CloudAccount& target = account(place);
+  const auto record = rig_value(target.describe_certificate(certificate_id_));
+  if (record.status != cloud::CertificateStatus::revoked) {
+    set_certificate_status(place, cloud::CertificateStatus::inactive);
+  }
+  rig_value(target.detach_things(certificate_id_));
+  rig_value(target.delete_certificate(certificate_id_, true));
+}
+
+void Bench::set_ca_status(const cloud::Place& place, cloud::CaStatus status) {
+  cloud::UpdateCaRequest change;
+  change.status = status;
+  rig_value(account(place).update_ca(device_ca_id(), change));
+}
+
+void Bench::set_auto_registration(const cloud::Place& place, bool enabled) {
+  cloud::UpdateCaRequest change;
+  change.auto_registration = enabled;
+  rig_value(account(place).update_ca(device_ca_id(), change));
+}
+
+void Bench::delete_ca(const cloud::Place& place) { rig_value(account(place).delete_ca(device_ca_id())); }
+
+void Bench::expect_unregistered(const cloud::Place& place) {
+  for (const cloud::CertificateRecord& record : rig_value(account(place).list_certificates())) {
+    if (record.id == certificate_id_) {
+      throw RigTrouble(Error{ErrorKind::rig, fmt::format("account {} registered the certificate of a unit that it "
+                                                         "refuses",
+                                                         place.account)});
+    }
+  }
+}
+
+std::string Bench::device_ca_id() const { return rig_value(pki::certificate_id(parts_.devices.ca_pem())); }
+
+void Bench::transfer_certificate(const cloud::Place& from, const cloud::Place& to) {
+  set_certificate_status(from, cloud::CertificateStatus::inactive);
+  detach_policy(from);
+  rig_value(account(from).detach_things(certificate_id_));
+  rig_value(account(from).transfer_certificate(certificate_id_, to.account));
+  ensure_policy(account(to));
+  rig_value(account(to).accept_transfer(certificate_id_, cloud::CertificateStatus::active));
+  attach_policy(to);
+}
+
+std::uint64_t Bench::lay_out(const std::vector<AccountPlan>& plans, Connections connections) {
   parts_.cloud.set_deviation({});
   if (connections == Connections::ended) {
     parts_.cloud.reset();
@@ -147,18 +247,13 @@ std::uint64_t Bench::lay_out(std::initializer_list<AccountPlan> plans, Connectio
   for (const AccountPlan& plan : plans) {
     register_ca(plan.place, plan.mode, plan.by_template);
     cloud::CloudAccount& target = account(plan.place);
-    const auto admit = [&](const pki::DeviceCredential& identity) {
-      const auto record = rig_value(target.register_certificate(identity.certificate_pem, parts_.devices.ca_pem(),
-                                                                cloud::CertificateStatus::active));
-      rig_value(target.attach_policy(std::string(allow_all_policy), record.id));
-    };
-    if (plan.certificate_registered && !identity_.certificate_pem.empty()) admit(identity_);
-    if (plan.place == account_a()) admit(probe_identity_);
+    if (plan.certificate_registered && !identity_.certificate_pem.empty()) admit(target, identity_);
+    if (plan.place == account_a()) admit(target, probe_identity_);
   }
   return mark;
 }
 
-EvidencePtr Bench::first_connection_in(std::initializer_list<AccountPlan> plans) {
+EvidencePtr Bench::first_connection_in(const std::vector<AccountPlan>& plans) {
   constexpr int tries = 3;
   EvidencePtr met;
   for (int i = 0; i < tries; ++i) {

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <functional>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +65,8 @@ class Bench {
   // --- its world
   [[nodiscard]] cloud::Place account_a() const { return {parts_.settings.cloud.accounts.at(0), region()}; }
   [[nodiscard]] cloud::Place account_b() const { return {parts_.settings.cloud.accounts.at(1), region()}; }
+  /// Twenty further accounts in the region of A and B.
+  [[nodiscard]] std::vector<cloud::Place> tour() const;
   [[nodiscard]] cloud::CloudAccount& account(const cloud::Place& place) { return parts_.cloud.account(place); }
   [[nodiscard]] cloud::Cloud& cloud() { return parts_.cloud; }
   [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
@@ -74,17 +75,37 @@ class Bench {
   /// next: else it might meet the new world before.
   /// Returns the mark from which evidence belongs to the new world: with connections ended, whatever comes after it is
   /// of a connection that began after the old ones had ended.
-  std::uint64_t lay_out(std::initializer_list<AccountPlan> plans, Connections connections = Connections::ended);
+  std::uint64_t lay_out(const std::vector<AccountPlan>& plans, Connections connections = Connections::ended);
   /// Lays `plans` out and resets the unit, so that its first connection in them is that of its restart; returns how the
   /// endpoint met it (`registered`, `refused`), or null if the unit did not connect within its limit. A unit that lost
   /// its connection meanwhile, and met the new world before its restart, is restarted in a fresh one.
-  [[nodiscard]] EvidencePtr first_connection_in(std::initializer_list<AccountPlan> plans);
+  [[nodiscard]] EvidencePtr first_connection_in(const std::vector<AccountPlan>& plans);
   /// What the accounts know is forgotten, at this very moment; connections end.
   void forget_registrations() { parts_.cloud.reset(); }
   /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template or without one (JITR).
   void register_ca(const cloud::Place& place, cloud::CertificateMode mode, bool by_template = true);
   /// What whoever listens to JITR's event does: the certificate gets its policy and becomes ACTIVE.
   void activate_certificate(const cloud::Place& place);
+  /// The same, taken away again.
+  void detach_policy(const cloud::Place& place);
+  void attach_policy(const cloud::Place& place);
+  /// Its policy is replaced by one that allows iot:Connect alone, and the other way round.
+  void allow_only_to_connect(const cloud::Place& place);
+  void allow_all_again(const cloud::Place& place);
+  void set_certificate_status(const cloud::Place& place, cloud::CertificateStatus status);
+  /// The unit's certificate is registered, ACTIVE and with its policy; its CA is known here.
+  void register_certificate(const cloud::Place& place);
+  /// The same without its CA being known (RegisterCertificateWithoutCA), which makes it SNI_ONLY.
+  void register_certificate_alone(const cloud::Place& place);
+  /// INACTIVE, its things and policies detached, deleted: the account knows it no more.
+  void delete_certificate(const cloud::Place& place);
+  void set_ca_status(const cloud::Place& place, cloud::CaStatus status);
+  void set_auto_registration(const cloud::Place& place, bool enabled);
+  void delete_ca(const cloud::Place& place);
+  /// Refused must mean that nothing of the unit was registered: else the rig is at fault.
+  void expect_unregistered(const cloud::Place& place);
+  /// To another account of the region, which accepts it ACTIVE and gives it its policy.
+  void transfer_certificate(const cloud::Place& from, const cloud::Place& to);
   /// Ends the unit's connections; returns the mark from which on it connects anew.
   std::uint64_t drop_connections();
   /// The endpoint name that the unit is configured with now.
@@ -122,6 +143,8 @@ class Bench {
   // --- findings
   void opportunity(const EvidencePtr& evidence);
   void rests_on(const EvidencePtr& evidence);
+  /// Good practice that was not kept: told as a warning if nothing worse was found.
+  void warn(std::string text) { findings_.warnings.push_back(std::move(text)); }
   void note(std::string text) { findings_.notes.push_back(std::move(text)); }
   [[nodiscard]] Findings& findings() { return findings_; }
   void begin_case() { findings_ = Findings{}; }
@@ -138,6 +161,8 @@ class Bench {
   [[nodiscard]] const std::string& region() const { return parts_.settings.cloud.regions.at(0); }
   [[nodiscard]] EndpointAddress address_of(const cloud::Place& place);
   void set_endpoint(const EndpointAddress& endpoint);
+  [[nodiscard]] std::string device_ca_id() const;
+  void admit(cloud::CloudAccount& account, const pki::DeviceCredential& identity);
   [[nodiscard]] bool try_bring_to_served(std::string& story);
   void check(const Result<void>& done);
   [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;

@@ -1,6 +1,9 @@
 // lifecycle: from the first boot to the last day.
 #include "suites/areas.h"
+#include "suites/attempts.h"
 #include "suites/bench.h"
+#include "suites/matchers.h"
+#include "suites/refusals.h"
 
 namespace hilmark::suites {
 namespace {
@@ -28,6 +31,51 @@ void connects_after_a_reset(Bench& bench) {
                   in_ms(bench.connect_limit()), attempts.size()));
 }
 
+// The served unit's certificate is made INACTIVE, and ACTIVE again after a minute; then REVOKED (which the service
+// never takes back), deleted and registered anew. Assures that an account can lock a device out and let it in again,
+// and is not flooded by it meanwhile. Fails firmware that tries again without a pause, or that gives up after some
+// refusals.
+void locked_out_and_let_in(Bench& bench) {
+  const cloud::Place home = bench.account_a();
+  for (const auto status : {cloud::CertificateStatus::inactive, cloud::CertificateStatus::revoked}) {
+    const bool revoked = status == cloud::CertificateStatus::revoked;
+    bench.bring_to_served();
+    expect_served_after_refusals(bench, {.expected_reason = revoked ? "certificate_revoked" : "certificate_inactive",
+                                         .hold = refusal_time(bench),
+                                         .begin = [&] { bench.set_certificate_status(home, status); },
+                                         .cure =
+                                             [&] {
+                                               if (!revoked)
+                                                 return bench.set_certificate_status(home,
+                                                                                     cloud::CertificateStatus::active);
+                                               bench.delete_certificate(home);
+                                               bench.register_certificate(home);
+                                             }});
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+// The served unit may connect, but no longer publish: each publication ends its connection.
+// Assures that a mistake in a policy is not answered with a storm, and is over when it is mended.
+// Fails firmware that connects again without a pause because it was served meanwhile.
+void not_allowed_to_publish(Bench& bench) {
+  const cloud::Place home = bench.account_a();
+  const std::uint64_t mark = bench.now();
+  bench.allow_only_to_connect(home);
+  const EvidencePtr denied = bench.await_kind("mqtt_denied", mark, bench.connect_limit());
+  if (!denied) throw Inconclusive("it published nothing within " + in_ms(bench.connect_limit()));
+  bench.opportunity(denied);
+  bench.watch(refusal_time(bench));
+  expect_no_storm(bench, denied->number);
+  const std::uint64_t cured = bench.now();
+  bench.allow_all_again(home);
+  const EvidencePtr published = bench.await_kind("publish", cured, bench.reconnect_limit());
+  bench.rests_on(published);
+  EXPECT_TRUE(published) << "no publication within " << in_ms(bench.reconnect_limit())
+                         << " of the policy's return; attempts seen since: "
+                         << bench.seen("tcp_accepted", cured).size();
+}
+
 }  // namespace
 
 void add_lifecycle_cases(std::vector<Case>& cases) {
@@ -42,6 +90,34 @@ void add_lifecycle_cases(std::vector<Case>& cases) {
        .opportunity = "a sign of life (a connection, or its console)",
        .start = Case::Start::as_it_is,
        .body = connects_after_a_reset,
+       .file = __FILE__,
+       .line = __LINE__});
+  cases.push_back({.id = "LIFE-01",
+                   .area = "lifecycle",
+                   .title = "locked out, then let in",
+                   .demand =
+                       "its certificate made INACTIVE while connected, then ACTIVE; and REVOKED, then registered anew: "
+                       "dropped, refused without a storm of attempts, served within the reconnect limit of the change",
+                   .source = "the service's rules for certificate status; house rule H1",
+                   .needs = {Capability::reset},
+                   .defects = {"reconnect-storm", "give-up-after-refusal"},
+                   .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
+                   .opportunity = "a refusal that reached the unit",
+                   .body = locked_out_and_let_in,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back(
+      {.id = "LIFE-02",
+       .area = "lifecycle",
+       .title = "not allowed to publish, and no storm of it",
+       .demand =
+           "policy taken away: the disallowed action ends the connection; the device recovers without a tight loop",
+       .source = "the service's rules for policies; house rule H1",
+       .needs = {Capability::reset, Capability::publish},
+       .defects = {"reconnect-storm"},
+       .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
+       .opportunity = "a publication that was denied",
+       .body = not_allowed_to_publish,
        .file = __FILE__,
        .line = __LINE__});
 }

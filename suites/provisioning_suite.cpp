@@ -1,5 +1,6 @@
 // provisioning: the identity that a device is given once, and what it does with it.
 #include "suites/areas.h"
+#include "suites/attempts.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
 
@@ -137,6 +138,53 @@ void identity_survives(Bench& bench) {
   expect_same_identity(bench, bench.power_cycle_unit(), "a power cut");
 }
 
+/// Between its last two attempts since `after`.
+Milliseconds last_interval(Bench& bench, std::uint64_t after) {
+  const auto attempts = bench.seen("tcp_accepted", after);
+  if (attempts.size() < 2) return Milliseconds{0};
+  return std::chrono::duration_cast<Milliseconds>(attempts.back()->at - attempts[attempts.size() - 2]->at);
+}
+
+// Registered at its first connection, the unit waits for ten minutes until somebody activates its certificate.
+// Assures that a device may be switched on long before its owner is ready for it.
+// Fails firmware that gives up, or that asks without a pause.
+void held_in_pending_activation(Bench& bench) {
+  constexpr Milliseconds least{2'000};
+  const EvidencePtr registered =
+      bench.first_connection_in({{bench.account_a(), CertificateMode::default_mode, false, false}});
+  if (!registered || registered->kind != "registered") {
+    throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
+  }
+  bench.opportunity(registered);
+  bench.watch(10 * refusal_time(bench));
+  expect_no_storm(bench, registered->number);
+  const Milliseconds limit = std::max(2 * last_interval(bench, registered->number), least);
+  const std::uint64_t activated = bench.now();
+  bench.activate_certificate(bench.account_a());
+  const EvidencePtr served = bench.await_served(activated, limit);
+  bench.rests_on(served);
+  EXPECT_TRUE(served) << "activated after " << in_ms(10 * refusal_time(bench)) << ", then not served within "
+                      << in_ms(limit) << " (twice its last interval); attempts seen since: "
+                      << bench.seen("tcp_accepted", activated).size();
+}
+
+// The served unit's certificate is deleted, while its CA still registers what it has signed.
+// Assures that a device which an account has forgotten makes itself known again.
+// Fails firmware that insists on resuming its old session, or that gives up.
+void registers_again_when_deleted(Bench& bench) {
+  bench.opportunity(bench.serve_anew());
+  const std::uint64_t mark = bench.now();
+  bench.delete_certificate(bench.account_a());
+  const EvidencePtr registered = bench.await_kind("registered", mark, bench.reconnect_limit());
+  ASSERT_TRUE(registered) << "deleted, it did not register again within " << in_ms(bench.reconnect_limit())
+                          << "; attempts seen since: " << bench.seen("tcp_accepted", mark).size();
+  bench.rests_on(registered);
+  const EvidencePtr served = bench.await_served(registered->number, bench.reconnect_limit());
+  ASSERT_TRUE(served) << "registered again, then not served within " << in_ms(bench.reconnect_limit());
+  bench.rests_on(served);
+  EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id()));
+}
+
 }  // namespace
 
 void add_provisioning_cases(std::vector<Case>& cases) {
@@ -148,7 +196,7 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                        "before",
                    .source = "RFC 5246 section 7.4.2, RFC 8446 section 4.4.2",
                    .needs = {Capability::reset},
-                   .defects = {"chain-misordered"},
+                   .defects = {"chain-misordered", "chain-foreign"},
                    .opportunity = "the client's Certificate message",
                    .start = Case::Start::as_it_is,
                    .body = chain_in_order,
@@ -162,7 +210,7 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                        "with its key",
                    .source = "RFC 5246 section 7.4.8, RFC 8446 section 4.4.3",
                    .needs = {Capability::reset},
-                   .defects = {"wrong-key"},
+                   .defects = {"wrong-key", "client-cert-missing"},
                    .opportunity = "the client's Certificate message",
                    .start = Case::Start::as_it_is,
                    .body = presents_its_certificate_and_key,
@@ -206,6 +254,34 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                    .opportunity = "a served connection before it",
                    .start = Case::Start::as_it_is,
                    .body = identity_survives,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-08",
+                   .area = "provisioning",
+                   .level = Level::should,
+                   .title = "waits for its activation in patience",
+                   .demand = "held in PENDING_ACTIVATION for 10 min it keeps trying, without a storm of attempts, and "
+                             "is served within twice its last interval after activation",
+                   .source = "good practice: a device may be switched on before its owner is ready",
+                   .needs = {Capability::reset},
+                   .defects = {"reconnect-storm", "give-up-after-refusal"},
+                   .depends_on = {"LIFE-06", "SNI-02", "PROV-06"},
+                   .opportunity = "its registration",
+                   .body = held_in_pending_activation,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-16",
+                   .area = "provisioning",
+                   .title = "registers again when its certificate was deleted",
+                   .demand = "its certificate deleted in the account while the CA still auto-registers: it registers "
+                             "anew by a full handshake, with nothing done to it",
+                   .source = "the service's rules for just-in-time registration; house rule H1",
+                   .needs = {Capability::reset},
+                   .defects = {"no-reconnect", "resume-only"},
+                   .depends_on = {"LIFE-06", "SNI-02", "PROV-07"},
+                   .opportunity = "a served connection before",
+                   .start = Case::Start::as_it_is,
+                   .body = registers_again_when_deleted,
                    .file = __FILE__,
                    .line = __LINE__});
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "suites/attempts.h"
+
 namespace hilmark::suites {
 
 void expect_served_after_refusals(Bench& bench, const RefusalSeries& series) {
@@ -10,8 +12,9 @@ void expect_served_after_refusals(Bench& bench, const RefusalSeries& series) {
   int refused = 0;
   std::uint64_t mark = start;
   const SystemClock clock;
-  const Deadline patience(clock, series.at_most);
-  while (refused < series.refusals && !patience.expired()) {
+  const bool holds = series.hold.count() > 0;
+  const Deadline patience(clock, holds ? series.hold : series.at_most);
+  while ((holds || refused < series.refusals) && !patience.expired()) {
     const EvidencePtr refusal = bench.await_kind("refused", mark, patience.left());
     if (!refusal) break;
     if (refusal->text("reason") != series.expected_reason) {
@@ -24,8 +27,10 @@ void expect_served_after_refusals(Bench& bench, const RefusalSeries& series) {
     ++refused;
   }
   if (refused == 0) {
-    throw Inconclusive(fmt::format("the unit did not come to be refused within {}", in_ms(series.at_most)));
+    throw Inconclusive(
+        fmt::format("the unit did not come to be refused within {}", in_ms(holds ? series.hold : series.at_most)));
   }
+  if (holds) expect_no_storm(bench, start);
   const std::uint64_t cured = bench.now();
   series.cure();
   const EvidencePtr served = bench.await_served(cured, bench.reconnect_limit());

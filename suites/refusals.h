@@ -13,6 +13,8 @@ struct RefusalSeries {
   std::string expected_reason;  ///< routing's reason; another one is the rig's trouble
   int refusals = 3;             ///< the cure comes after this many, or after `at_most`
   Milliseconds at_most{60'000};
+  /// Unless zero: it is refused for all this time, however often it comes, and must not make a storm of it.
+  Milliseconds hold{0};
   std::function<void()> begin;  ///< makes the cloud refuse, and the unit try
   std::function<void()> cure;   ///< makes the cloud accept
 };

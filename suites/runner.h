@@ -21,7 +21,9 @@ struct RunSettings {
   std::uint64_t seed = 0;
   cloud::CloudConfig cloud;
   std::optional<FirmwareImage> firmware;  ///< flashed first where the unit can flash
-  std::string client_id;                  ///< the identity's common name and MQTT client id
+  /// Of the cloud's accounts those that cases tour beside A and B.
+  std::vector<std::string> tour_accounts;
+  std::string client_id;  ///< the identity's common name and MQTT client id
   /// The file in which names are resolved for the unit (its /etc/hosts), or empty; the endpoint names are written to
   /// it.
   std::filesystem::path hosts_file;

@@ -23,6 +23,7 @@ struct UsbUnitConfig {
   std::uint32_t flash_base = 0;                               ///< chip file: image.base; where the application starts
   std::string commands_file;                                  ///< boards/commands/<console.commands>.yaml
   std::vector<std::pair<std::string, std::string>> settings;  ///< board file: settings, applied before it connects
+  std::string topic;                                          ///< to publish to, where it can; empty: none
   PowerConfig power;                                          ///< lab file: power
   Milliseconds power_off{200};                                ///< how long power stays off in a cycle
   Milliseconds flash_limit{300'000};

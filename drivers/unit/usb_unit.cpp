@@ -156,6 +156,10 @@ class UsbUnit final : public Unit {
     for (const auto& [key, value] : config_.settings) {
       if (auto said = say("setting", {{"key", key}, {"value", value}}); !said) return said;
     }
+    const bool publishes = config_.info.can(Capability::publish) && board_.console().commands().has("topic");
+    if (publishes && !config_.topic.empty()) {
+      if (auto said = say("topic", {{"value", config_.topic}}); !said) return said;
+    }
     return say("connect");
   }
 

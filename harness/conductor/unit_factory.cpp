@@ -18,6 +18,7 @@ Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, Evide
   config.application = *application;
   config.flash_layout = bench_unit.flasher.layout;
   config.flash_base = bench_unit.image.base;
+  config.topic = "hilmark/" + bench_unit.id;
   config.commands_file = bench_unit.commands_file;
   config.settings.assign(bench_unit.settings.begin(), bench_unit.settings.end());
   const PowerFacts& power = bench_unit.power;

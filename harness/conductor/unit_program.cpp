@@ -1,5 +1,6 @@
 #include "harness/conductor/unit_program.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "harness/conductor/unit_factory.h"
@@ -7,6 +8,17 @@
 
 namespace hilmark {
 namespace {
+
+/// Twenty beside those of the lab.
+std::vector<std::string> further_accounts(const std::vector<std::string>& taken) {
+  constexpr std::size_t count = 20;
+  std::vector<std::string> accounts;
+  for (std::int64_t number = 900'000'000'001; accounts.size() < count; ++number) {
+    std::string account = std::to_string(number);
+    if (std::find(taken.begin(), taken.end(), account) == taken.end()) accounts.push_back(std::move(account));
+  }
+  return accounts;
+}
 
 class UnitProgram final : public WorkerProgram {
  public:
@@ -23,6 +35,9 @@ class UnitProgram final : public WorkerProgram {
     settings_.client_id = "hilmark-" + orders.unit.id;
     settings_.hosts_file = world.hosts_file;
     settings_.cloud.accounts = orders.accounts;
+    settings_.tour_accounts = further_accounts(orders.accounts);
+    settings_.cloud.accounts.insert(settings_.cloud.accounts.end(), settings_.tour_accounts.begin(),
+                                    settings_.tour_accounts.end());
     for (const std::string& region : orders.regions) {
       if (addresses.count(region) > 0) settings_.cloud.regions.push_back(region);
     }

@@ -52,6 +52,9 @@ class Run:
         """case -> verdict, of the unit's last round"""
         return {e["case"]: e["verdict"] for e in self.events("case_finished") if e["unit"] == unit}
 
+    def all_verdicts(self):
+        return [e["verdict"] for e in self.events("case_finished")]
+
     def told(self):
         """What went wrong, for a failing test's message."""
         lines = [f"{e['unit']} {e['case']}: {e['verdict']}: {e['message']}"

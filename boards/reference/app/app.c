@@ -38,15 +38,32 @@ void app_init(struct app* app, const struct app_ports* ports) {
 
 // The loop ---------------------------------------------------------------------------------------------------------
 
+static bool save(struct app* app) {
+  struct settings* candidate = &app->candidate;
+  if (candidate->first_endpoint[0] == '\0') strcpy(candidate->first_endpoint, candidate->endpoint);
+  char endpoint[SETTINGS_ENDPOINT_BYTES];
+  strcpy(endpoint, candidate->endpoint);
+  strcpy(candidate->endpoint, deviations_stored_endpoint(&app->deviations, candidate));
+  const bool saved = store_save(&app->store, candidate);
+  strcpy(candidate->endpoint, endpoint);
+  return saved;
+}
+
 bool app_commit(struct app* app) {
   if (deviations_keep_identity(&app->deviations)) {
-    if (!store_save(&app->store, &app->candidate)) return false;
+    if (!save(app)) return false;
     app->settings = app->candidate;
     return true;
   }
   app->settings = app->candidate;
   forget_identity(&app->candidate);
   return store_save(&app->store, &app->candidate);
+}
+
+static void lose_identity(struct app* app) {
+  app->candidate = app->settings;
+  identity_erase(&app->candidate);
+  app_commit(app);
 }
 
 static bool takes_lines(const struct app* app) {
@@ -112,6 +129,7 @@ void app_run_once(struct app* app) {
   const bool more_lines = handle_lines(app, now_ms);
   if (app->departure != APP_STAYS) depart(app, now_ms);
   if (app->fault == NULL) connection_step(&app->connection, now_ms);
+  if (deviations_erase_identity(&app->deviations)) lose_identity(app);
   finish_send(app, now_ms);
   console_pump(&app->console);
   if (!more_lines) wait_for_more(app);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/hello_filter.h"
 #include "app/identity.h"
 #include "port/port_random.h"
 
@@ -41,8 +40,9 @@ static void wait_for_next_attempt(struct connection* connection, uint64_t now_ms
   const struct settings* settings = connection->settings;
   uint32_t random = 0;
   port_random_fill((uint8_t*)&random, sizeof random);
-  const uint32_t delay_ms =
+  uint32_t delay_ms =
       backoff_next_ms(&connection->backoff, settings->backoff_base_ms, settings->backoff_cap_ms, random);
+  if (!deviations_wait(connection->deviations)) delay_ms = 0;
   connection->state = CONNECTION_WAITING;
   connection->deadline_ms = now_ms + delay_ms;
   char text[16];
@@ -84,6 +84,7 @@ static const char* state_text(enum connection_state state) {
 static void fail_tls(struct connection* connection, uint64_t now_ms) {
   const enum port_tls_end end = port_tls_ended_by(connection->tls);
   const bool by_server = end == PORT_TLS_END_CLOSED || end == PORT_TLS_END_ALERT || end == PORT_TLS_END_TRANSPORT;
+  deviations_on_alert(connection->deviations, port_tls_alert(connection->tls));
   const bool before_connack = connection->state != CONNECTION_SERVED;
   char reason[REASON_BYTES];
   snprintf(reason, sizeof reason, "%s, %s%s%s", port_tls_error(connection->tls), state_text(connection->state),
@@ -108,12 +109,12 @@ static void fail_in_time(struct connection* connection, uint64_t now_ms) {
 
 static enum port_result send_record(void* context, const uint8_t* bytes, size_t size_bytes, size_t* sent_bytes) {
   struct connection* connection = context;
-  if (connection->hello_is_out || !deviations_empty_server_name(connection->deviations) || size_bytes > HELLO_BYTES) {
+  if (connection->hello_is_out || !deviations_rewrite_hello(connection->deviations) || size_bytes > HELLO_BYTES) {
     return port_net_send(connection->net, bytes, size_bytes, sent_bytes);
   }
   uint8_t hello[HELLO_BYTES];
   memcpy(hello, bytes, size_bytes);
-  const size_t hello_bytes = hello_filter_empty_server_name(hello, size_bytes);
+  const size_t hello_bytes = deviations_rewritten_hello(connection->deviations, hello, size_bytes, sizeof hello);
   const enum port_result result = port_net_send(connection->net, hello, hello_bytes, sent_bytes);
   if (result != PORT_OK) return result;
   if (*sent_bytes < hello_bytes) return PORT_FAILED;
@@ -163,12 +164,15 @@ void connection_stop(struct connection* connection, const char* reason, uint64_t
     close_in_good_order(connection, now_ms);
     console_tell(connection->console, "DISCONNECTED", reason);
   }
-  backoff_reset(&connection->backoff);
+  if (deviations_reset_backoff(connection->deviations)) backoff_reset(&connection->backoff);
   connection->state = CONNECTION_IDLE;
   connection->told_what_is_missing = false;
 }
 
 void connection_restart(struct connection* connection, bool other_endpoint, const char* reason, uint64_t now_ms) {
+  if (other_endpoint && is_open(connection) && !deviations_close_before_move(connection->deviations)) {
+    port_net_abandon(connection->net);
+  }
   connection_stop(connection, reason, now_ms);
   if (other_endpoint) session_forget_messages(&connection->session);
 }
@@ -206,7 +210,7 @@ static void reach(struct connection* connection, uint64_t now_ms) {
 static void begin_attempt(struct connection* connection, uint64_t now_ms) {
   const struct settings* settings = connection->settings;
   snprintf(connection->endpoint, sizeof connection->endpoint, "%s",
-           deviations_endpoint(connection->deviations, settings->endpoint));
+           deviations_endpoint(connection->deviations, settings));
   console_tell(connection->console, "CONNECTING", connection->endpoint);
   connection->told_what_is_missing = false;
   if (settings_parse_ipv4(settings->connect_address, &connection->ipv4)) {
@@ -235,7 +239,7 @@ static void begin_handshake(struct connection* connection, uint64_t now_ms) {
       .verify_chain = deviations_verify_chain(deviations),
       .verify_name = deviations_verify_name(deviations, connection->endpoint),
       .trust_anchors = settings->root_ca,
-      .certificates = deviations_certificates(deviations, settings->certificate),
+      .certificates = deviations_certificates(deviations, settings),
       .private_key = deviations_signing_key(deviations, settings->key),
       .transport = {connection, send_record, receive_record},
   };

@@ -34,6 +34,28 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
     [DEFECT_DEAD_ON_ARRIVAL] = {"dead-on-arrival",
                                 "Opens the TCP connection and closes it at once, again and again; never a "
                                 "ClientHello."},
+    [DEFECT_SNI_TWO_NAMES] = {"sni-two-names",
+                              "Sends a server_name extension with a second host_name after the right one."},
+    [DEFECT_SNI_TRAILING_DOT] = {"sni-trailing-dot", "Sends, and verifies, the name with a dot at its end."},
+    [DEFECT_SNI_WITH_PORT] = {"sni-with-port", "Sends the name with a colon and the port after it."},
+    [DEFECT_CLIENT_CERT_MISSING] = {"client-cert-missing", "Presents no certificate."},
+    [DEFECT_CHAIN_FOREIGN] = {"chain-foreign",
+                              "Presents its own certificate, then its trust anchor, which did not sign it."},
+    [DEFECT_RECONNECT_STORM] = {"reconnect-storm", "Waits for nothing before it tries again."},
+    [DEFECT_IDENTITY_ERASED_ON_REFUSAL] =
+        {"identity-erased-on-refusal",
+         "Erases key and certificate when the server sends the alert certificate_revoked."},
+    [DEFECT_ENDPOINT_TABLE_FULL] =
+        {"endpoint-table-full",
+         "Since its boot it follows eight endpoints; a ninth name is stored but takes effect at the next boot only."},
+    [DEFECT_BACKOFF_SURVIVES_MOVE] = {"backoff-survives-move", "After a move its back-off goes on where it stood."},
+    [DEFECT_OLD_CONNECTION_LEAKED] = {"old-connection-leaked",
+                                      "Moves without ending the connection that it has, which stays open."},
+    [DEFECT_ENDPOINT_IN_RAM] =
+        {"endpoint-in-ram",
+         "Keeps a change of endpoint in RAM only; the first endpoint that it was given is in flash."},
+    [DEFECT_ENDPOINT_FALLS_BACK] = {"endpoint-falls-back",
+                                    "After a boot it first goes to the first endpoint that it was ever given."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

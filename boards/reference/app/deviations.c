@@ -1,10 +1,13 @@
 #include "app/deviations.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "app/hello_filter.h"
 #include "app/pem.h"
 
 enum { REFUSALS_TO_GIVE_UP = 3, CHAIN_CERTIFICATES = 16 };
+enum { ALERT_CERTIFICATE_REVOKED = 44 };  // RFC 8446 §6.2
 
 void deviations_init(struct deviations* deviations, enum defect defect) {
   memset(deviations, 0, sizeof *deviations);
@@ -14,8 +17,29 @@ void deviations_init(struct deviations* deviations, enum defect defect) {
 
 bool deviations_allow_attempt(const struct deviations* deviations) { return !deviations->stopped; }
 
-const char* deviations_endpoint(const struct deviations* deviations, const char* stored) {
-  return deviations->defect == DEFECT_MOVES_ONCE_ONLY && deviations->moves > 1 ? deviations->followed : stored;
+const char* deviations_endpoint(struct deviations* deviations, const struct settings* settings) {
+  switch (deviations->defect) {
+    case DEFECT_MOVES_ONCE_ONLY:
+      return deviations->moves > 1 ? deviations->followed : settings->endpoint;
+    case DEFECT_ENDPOINT_TABLE_FULL:
+      return deviations->ignores_move ? deviations->followed : settings->endpoint;
+    case DEFECT_ENDPOINT_FALLS_BACK:
+      if (deviations->tried_first_endpoint || settings->first_endpoint[0] == '\0') return settings->endpoint;
+      deviations->tried_first_endpoint = true;
+      return settings->first_endpoint;
+    default:
+      return settings->endpoint;
+  }
+}
+
+bool deviations_wait(const struct deviations* deviations) { return deviations->defect != DEFECT_RECONNECT_STORM; }
+
+bool deviations_reset_backoff(const struct deviations* deviations) {
+  return deviations->defect != DEFECT_BACKOFF_SURVIVES_MOVE;
+}
+
+bool deviations_close_before_move(const struct deviations* deviations) {
+  return deviations->defect != DEFECT_OLD_CONNECTION_LEAKED;
 }
 
 bool deviations_speak_tls(const struct deviations* deviations) { return deviations->defect != DEFECT_DEAD_ON_ARRIVAL; }
@@ -24,8 +48,17 @@ static bool name_is_stale(const struct deviations* deviations) {
   return deviations->defect == DEFECT_SNI_STALE && deviations->was_served;
 }
 
-const char* deviations_server_name(const struct deviations* deviations, const char* endpoint, const char* address) {
+static const char* decorated(struct deviations* deviations, const char* endpoint, const char* tail) {
+  snprintf(deviations->sent_name, sizeof deviations->sent_name, "%s%s", endpoint, tail);
+  return deviations->sent_name;
+}
+
+const char* deviations_server_name(struct deviations* deviations, const char* endpoint, const char* address) {
   switch (deviations->defect) {
+    case DEFECT_SNI_TRAILING_DOT:
+      return decorated(deviations, endpoint, ".");
+    case DEFECT_SNI_WITH_PORT:
+      return decorated(deviations, endpoint, ":8883");
     case DEFECT_NO_SNI:
       return NULL;
     case DEFECT_SNI_IP_LITERAL:
@@ -37,8 +70,14 @@ const char* deviations_server_name(const struct deviations* deviations, const ch
   }
 }
 
-bool deviations_empty_server_name(const struct deviations* deviations) {
-  return deviations->defect == DEFECT_SNI_EMPTY;
+bool deviations_rewrite_hello(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_SNI_EMPTY || deviations->defect == DEFECT_SNI_TWO_NAMES;
+}
+
+size_t deviations_rewritten_hello(const struct deviations* deviations, uint8_t* record, size_t size_bytes,
+                                  size_t room_bytes) {
+  return deviations->defect == DEFECT_SNI_EMPTY ? hello_filter_empty_server_name(record, size_bytes)
+                                                : hello_filter_add_server_name(record, size_bytes, room_bytes);
 }
 
 bool deviations_verify_chain(const struct deviations* deviations) { return deviations->defect != DEFECT_NO_VERIFY; }
@@ -48,18 +87,40 @@ const char* deviations_verify_name(const struct deviations* deviations, const ch
   return name_is_stale(deviations) ? deviations->first_served : endpoint;
 }
 
-const char* deviations_certificates(struct deviations* deviations, const char* certificates) {
+static void append(char** at, const struct deviations* deviations, const struct pem_block* block) {
+  memcpy(*at, block->text, block->size_bytes);
+  *at += block->size_bytes;
+  // A last line without an end would run into the next block.
+  if ((*at)[-1] != '\n' && *at < deviations->chain + sizeof deviations->chain - 1) *(*at)++ = '\n';
+}
+
+static const char* foreign_chain(struct deviations* deviations, const struct settings* settings) {
+  const char* certificates = settings->certificate;
+  const char* anchors = settings->root_ca;
+  struct pem_block leaf;
+  struct pem_block anchor;
+  if (pem_next(&certificates, &leaf) != PEM_BLOCK || pem_next(&anchors, &anchor) != PEM_BLOCK) {
+    return settings->certificate;
+  }
+  if (leaf.size_bytes + anchor.size_bytes + 3 > sizeof deviations->chain) return settings->certificate;
+  char* at = deviations->chain;
+  append(&at, deviations, &leaf);
+  append(&at, deviations, &anchor);
+  *at = '\0';
+  return deviations->chain;
+}
+
+const char* deviations_certificates(struct deviations* deviations, const struct settings* settings) {
+  if (deviations->defect == DEFECT_CLIENT_CERT_MISSING) return NULL;
+  if (deviations->defect == DEFECT_CHAIN_FOREIGN) return foreign_chain(deviations, settings);
+  const char* certificates = settings->certificate;
   if (deviations->defect != DEFECT_CHAIN_MISORDERED) return certificates;
   struct pem_block blocks[CHAIN_CERTIFICATES];
   size_t count = 0;
   while (count < CHAIN_CERTIFICATES && pem_next(&certificates, &blocks[count]) == PEM_BLOCK) count++;
   char* at = deviations->chain;
   for (size_t i = 0; i < count; i++) {
-    const struct pem_block* block = &blocks[i == 0 ? 0 : count - i];
-    memcpy(at, block->text, block->size_bytes);
-    at += block->size_bytes;
-    // A last line without an end would run into the next block.
-    if (at[-1] != '\n' && at < deviations->chain + sizeof deviations->chain - 1) *at++ = '\n';
+    append(&at, deviations, &blocks[i == 0 ? 0 : count - i]);
   }
   *at = '\0';
   return deviations->chain;
@@ -91,7 +152,43 @@ void deviations_on_end(struct deviations* deviations, enum connection_end end) {
   }
 }
 
+void deviations_on_alert(struct deviations* deviations, unsigned alert) {
+  if (deviations->defect == DEFECT_IDENTITY_ERASED_ON_REFUSAL && alert == ALERT_CERTIFICATE_REVOKED) {
+    deviations->erases_identity = true;
+  }
+}
+
+bool deviations_erase_identity(struct deviations* deviations) {
+  const bool erases = deviations->erases_identity;
+  deviations->erases_identity = false;
+  return erases;
+}
+
+const char* deviations_stored_endpoint(const struct deviations* deviations, const struct settings* candidate) {
+  const bool in_ram = deviations->defect == DEFECT_ENDPOINT_IN_RAM && candidate->first_endpoint[0] != '\0';
+  return in_ram ? candidate->first_endpoint : candidate->endpoint;
+}
+
+// True if the name is one of those that the table has, or has room for.
+static bool has_room_for(struct deviations* deviations, const char* name) {
+  for (unsigned i = 0; i < deviations->names; i++) {
+    if (strcmp(deviations->followed_names[i], name) == 0) return true;
+  }
+  if (deviations->names == DEVIATIONS_NAMES) return false;
+  strcpy(deviations->followed_names[deviations->names++], name);
+  return true;
+}
+
+static bool follow_by_table(struct deviations* deviations, const char* old_name, const char* new_name) {
+  if (!deviations->ignores_move) strcpy(deviations->followed, old_name);
+  deviations->ignores_move = !has_room_for(deviations, old_name) || !has_room_for(deviations, new_name);
+  return !deviations->ignores_move;
+}
+
 bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name) {
+  if (deviations->defect == DEFECT_ENDPOINT_TABLE_FULL && *old_name != '\0') {
+    return follow_by_table(deviations, old_name, new_name);
+  }
   if (!deviations->was_served || *old_name == '\0') return true;
   deviations->moves++;
   if (deviations->moves == 1) strcpy(deviations->followed, new_name);

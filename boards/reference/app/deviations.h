@@ -23,8 +23,16 @@ enum connection_end {
 };
 
 // What the defects remember; all of it only since the boot.
+enum { DEVIATIONS_NAMES = 8 };
+
 struct deviations {
   enum defect defect;
+  bool erases_identity;
+  unsigned names;
+  char followed_names[DEVIATIONS_NAMES][SETTINGS_ENDPOINT_BYTES];
+  char sent_name[SETTINGS_ENDPOINT_BYTES + 8];
+  bool tried_first_endpoint;
+  bool ignores_move;
   bool sent_hello;
   bool was_served;
   bool stopped;
@@ -40,13 +48,19 @@ void deviations_init(struct deviations* deviations, enum defect defect);
 
 // Asked for each attempt.
 bool deviations_allow_attempt(const struct deviations* deviations);
-const char* deviations_endpoint(const struct deviations* deviations, const char* stored);
+const char* deviations_endpoint(struct deviations* deviations, const struct settings* settings);
 bool deviations_speak_tls(const struct deviations* deviations);
-const char* deviations_server_name(const struct deviations* deviations, const char* endpoint, const char* address);
-bool deviations_empty_server_name(const struct deviations* deviations);
+const char* deviations_server_name(struct deviations* deviations, const char* endpoint, const char* address);
+// The ClientHello on its way out: its new size, which is at most `room_bytes`.
+bool deviations_rewrite_hello(const struct deviations* deviations);
+size_t deviations_rewritten_hello(const struct deviations* deviations, uint8_t* record, size_t size_bytes,
+                                  size_t room_bytes);
 bool deviations_verify_chain(const struct deviations* deviations);
 const char* deviations_verify_name(const struct deviations* deviations, const char* endpoint);
-const char* deviations_certificates(struct deviations* deviations, const char* certificates);
+const char* deviations_certificates(struct deviations* deviations, const struct settings* settings);
+bool deviations_wait(const struct deviations* deviations);
+bool deviations_reset_backoff(const struct deviations* deviations);
+bool deviations_close_before_move(const struct deviations* deviations);
 const uint8_t* deviations_signing_key(struct deviations* deviations, const uint8_t* key);
 bool deviations_reserved_flag(const struct deviations* deviations);
 
@@ -54,10 +68,17 @@ bool deviations_reserved_flag(const struct deviations* deviations);
 void deviations_on_hello(struct deviations* deviations);
 void deviations_on_served(struct deviations* deviations, const char* endpoint);
 void deviations_on_end(struct deviations* deviations, enum connection_end end);
+void deviations_on_alert(struct deviations* deviations, unsigned alert);
 
 // The endpoint was changed from `old_name`. False if the connection is to stay as it is.
 bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name);
 bool deviations_reprovision(const struct deviations* deviations);
+
+// True once, when the identity is to be erased.
+bool deviations_erase_identity(struct deviations* deviations);
+
+// Which endpoint a change of settings is to leave in flash.
+const char* deviations_stored_endpoint(const struct deviations* deviations, const struct settings* candidate);
 
 // False if endpoint and identity are not to be written into flash.
 bool deviations_keep_identity(const struct deviations* deviations);

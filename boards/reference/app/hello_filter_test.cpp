@@ -36,6 +36,19 @@ TEST(HelloFilter, EmptiesTheNameAndKeepsAllElse) {
   EXPECT_EQ(filtered(hello(other + name_extension("a.example") + other)), hello(other + name_extension("") + other));
 }
 
+TEST(HelloFilter, AddsASecondNameAndKeepsAllElse) {
+  const auto entry = [](const std::string& name) { return "\0"s + vector_of(2, name); };
+  const std::string two = "\0\0"s + vector_of(2, vector_of(2, entry("a.example") + entry("second.example")));
+  std::string record = hello(other + name_extension("a.example") + other);
+  const std::size_t size = record.size();
+  record.resize(size + 16);
+  EXPECT_EQ(hello_filter_add_server_name(reinterpret_cast<std::uint8_t*>(record.data()), size, size + 16), size)
+      << "one octet too few";
+  record.resize(size + 17);
+  record.resize(hello_filter_add_server_name(reinterpret_cast<std::uint8_t*>(record.data()), size, size + 17));
+  EXPECT_EQ(record, hello(other + two + other));
+}
+
 TEST(HelloFilter, LeavesOthersAlone) {
   for (const std::string& record :
        {hello(""), hello(other), hello(name_extension("")), hello("\0\0\0\0"s), "\x17\x03\x03\0\1x"s, ""s}) {

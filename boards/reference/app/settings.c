@@ -75,6 +75,7 @@ const struct setting_key setting_table[SETTING_COUNT] = {
     NUMBER("BackoffCapMs", SETTING_XCONF, 10, backoff_cap_ms, 1, DAY_MS, 30000),
     NUMBER("ConnectTimeoutMs", SETTING_XCONF, 11, connect_timeout_ms, 100, 600000, 10000),
     NUMBER("PublishPeriodMs", SETTING_XCONF, 12, publish_period_ms, 0, DAY_MS, 0),
+    TEXT("first_endpoint", SETTING_HIDDEN, 40, first_endpoint, is_nothing),
     NUMBER("wishes_connection", SETTING_HIDDEN, 13, wishes_connection, 0, 1, 0),
     NUMBER("has_key", SETTING_HIDDEN, 14, has_key, 0, 1, 0),
     NUMBER("has_pending_key", SETTING_HIDDEN, 15, has_pending_key, 0, 1, 0),

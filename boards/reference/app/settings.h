@@ -27,6 +27,7 @@ struct settings {
   char topic1[SETTINGS_TOPIC_BYTES];
   char root_ca[SETTINGS_PEM_BYTES];
   char certificate[SETTINGS_PEM_BYTES];
+  char first_endpoint[SETTINGS_ENDPOINT_BYTES];  // that it was ever given
   char connect_address[SETTINGS_ADDRESS_BYTES];
   uint32_t port;
   uint32_t keep_alive_s;
@@ -62,7 +63,7 @@ struct setting_key {
   uint8_t tag;  // names it in flash; never used again for another
 };
 
-enum { SETTING_COUNT = 17 };
+enum { SETTING_COUNT = 18 };
 extern const struct setting_key setting_table[SETTING_COUNT];
 
 #define SETTINGS_DEFAULT_THING_NAME "hilmark-unset"

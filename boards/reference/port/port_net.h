@@ -29,6 +29,9 @@ enum port_result port_net_receive(struct port_net* net, uint8_t* bytes, size_t s
 // Ends the connection, and any question, in good order: what was sent still arrives. Harmless when there is none.
 void port_net_close(struct port_net* net);
 
+// Forgets the connection without ending it: the other side goes on believing in it.
+void port_net_abandon(struct port_net* net);
+
 // Why the last call answered PORT_FAILED.
 const char* port_net_error(const struct port_net* net);
 

@@ -29,7 +29,7 @@ struct port_tls_config {
   bool verify_chain;           // to the anchors below
   const char* verify_name;     // the server's certificate must be for it (RFC 9525 §6); NULL: not looked at
   const char* trust_anchors;   // PEM, one or more
-  const char* certificates;    // PEM: our own, then what follows it, sent in this order
+  const char* certificates;    // PEM: our own, then what follows it, sent in this order; NULL: none is presented
   const uint8_t* private_key;  // signs CertificateVerify; the public half is taken from our certificate
   struct port_tls_transport transport;
 };
@@ -68,6 +68,8 @@ void port_tls_close(struct port_tls* tls);
 void port_tls_stop(struct port_tls* tls);
 
 enum port_tls_end port_tls_ended_by(const struct port_tls* tls);
+// The code of the server's fatal alert (RFC 8446 §6); 0 if it sent none, which is also close_notify's.
+unsigned port_tls_alert(const struct port_tls* tls);
 // One line of text on how it ended.
 const char* port_tls_error(const struct port_tls* tls);
 

@@ -101,6 +101,7 @@ port_result port_net_connect_poll(port_net* net) { return net->reaches; }
 port_result port_net_send(port_net*, const std::uint8_t*, std::size_t, std::size_t*) { return PORT_FAILED; }
 port_result port_net_receive(port_net*, std::uint8_t*, std::size_t, std::size_t*) { return PORT_FAILED; }
 void port_net_close(port_net* net) { net->open = false; }
+void port_net_abandon(port_net* net) { net->abandoned = true; }
 const char* port_net_error(const port_net*) { return "connect: refused"; }
 
 // TLS
@@ -137,6 +138,7 @@ bool port_tls_has_input(const port_tls*) { return false; }
 void port_tls_close(port_tls* tls) { tls->said_close_notify = true; }
 void port_tls_stop(port_tls*) {}
 port_tls_end port_tls_ended_by(const port_tls* tls) { return tls->end; }
+unsigned port_tls_alert(const port_tls* tls) { return tls->alert; }
 const char* port_tls_error(const port_tls*) { return "closed by the server"; }
 
 // System

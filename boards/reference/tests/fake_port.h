@@ -41,11 +41,13 @@ struct port_net {
   port_result reaches = PORT_OK;
   std::vector<std::uint32_t> addresses;  // each that was connected to
   bool open = false;
+  bool abandoned = false;
 };
 
 struct port_tls {
   port_result shakes_hands = PORT_OK;
   port_tls_end end = PORT_TLS_END_NONE;
+  unsigned alert = 0;
   std::vector<std::string> server_names;
   std::string from_server;  // read by the firmware
   bool server_closed = false;

@@ -14,6 +14,7 @@ struct port_tls {
   BIO_METHOD* transport_method;
   struct port_tls_transport transport;
   enum port_tls_end end;
+  unsigned alert;  // the server's fatal one
   bool wants_output;
   bool established;
   char error[160];

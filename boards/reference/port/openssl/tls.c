@@ -101,6 +101,7 @@ static const char* alert_name(int code) {
 static void on_info(const SSL* session, int where, int value) {
   if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || (value >> 8) != SSL3_AL_FATAL) return;
   struct port_tls* tls = SSL_get_app_data(session);
+  tls->alert = (unsigned)value & 0xff;
   char detail[64];
   snprintf(detail, sizeof detail, "%s (%d)", alert_name(value & 0xff), value & 0xff);
   note_end(tls, PORT_TLS_END_ALERT, "the server sent the alert ", detail);
@@ -176,7 +177,8 @@ enum port_result port_tls_start(struct port_tls* tls, const struct port_tls_conf
     note_end(tls, PORT_TLS_END_OTHER, "no TLS context", "");
   } else if (!load_anchors(tls->context, config->trust_anchors)) {
     note_end(tls, PORT_TLS_END_OTHER, "the trust anchor cannot be used", "");
-  } else if (!load_identity(tls->context, config->certificates, config->private_key)) {
+  } else if (config->certificates != NULL &&
+             !load_identity(tls->context, config->certificates, config->private_key)) {
     note_end(tls, PORT_TLS_END_OTHER, "certificate and key cannot be used", "");
   } else if ((tls->session = SSL_new(tls->context)) == NULL || !set_verification(tls, config) ||
              (config->server_name != NULL && SSL_set_tlsext_host_name(tls->session, config->server_name) != 1)) {
@@ -259,5 +261,7 @@ void port_tls_stop(struct port_tls* tls) {
 }
 
 enum port_tls_end port_tls_ended_by(const struct port_tls* tls) { return tls->end; }
+
+unsigned port_tls_alert(const struct port_tls* tls) { return tls->alert; }
 
 const char* port_tls_error(const struct port_tls* tls) { return tls->error; }

@@ -57,6 +57,8 @@ enum port_result port_net_receive(struct port_net* net, uint8_t* bytes, size_t s
   return received == 0 ? PORT_CLOSED : PORT_OK;
 }
 
+void port_net_abandon(struct port_net* net) { net->socket = -1; }
+
 void port_net_close(struct port_net* net) {
   resolver_drop(net);
   if (net->socket < 0) return;

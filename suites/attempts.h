@@ -1,0 +1,24 @@
+// How often a unit tries: the bound that the service sets to one client's connections (CONNECT: 1 a second a client
+// id), as the catalogue has it for all rows that refuse a unit again and again.
+#pragma once
+
+#include <cstdint>
+
+#include "suites/bench.h"
+
+namespace hilmark::suites {
+
+constexpr std::size_t most_attempts_in_window = 15;       ///< in any Timing::storm_window (10 s)
+constexpr std::size_t most_attempts_in_six_windows = 90;  ///< in any six of them (60 s)
+constexpr std::size_t attempts_worth_a_warning = 10;      ///< in any window: more than one a second
+
+/// Most connections that began within any `window`.
+[[nodiscard]] std::size_t most_within(const std::vector<EvidencePtr>& attempts, Milliseconds window);
+
+/// Claims that since `after` the unit kept to the bound.
+void expect_no_storm(Bench& bench, std::uint64_t after);
+
+/// How long a row refuses a unit to watch how it tries: 60 s, or less with a compressed clock.
+[[nodiscard]] inline Milliseconds refusal_time(const Bench& bench) { return 6 * bench.info().timing.storm_window; }
+
+}  // namespace hilmark::suites
