@@ -8,7 +8,8 @@ import unittest
 
 import cloud
 import core
-from golden_test import IMAGES, NAME_A, NAME_B, TLS_VERSIONS, Bench, der_of
+from cloud import der_of
+from golden_test import IMAGES, NAME_A, NAME_B, TLS_VERSIONS, Bench
 
 
 class Defects(Bench):

@@ -12,6 +12,7 @@ import unittest
 
 import cloud
 import core
+from cloud import der_of
 
 IMAGES = sys.argv[1] if len(sys.argv) > 1 else "images"
 NAME_A = "aaaa-ats.iot.us-east-1.amazonaws.test"
@@ -75,11 +76,6 @@ class Bench(unittest.TestCase):
         board.wait_until_gone()
         self.assertEqual(board.left, core.RESET)
         board.boot()
-
-
-def der_of(chain):
-    end = "-----END CERTIFICATE-----"
-    return [ssl.PEM_cert_to_DER_cert(block.strip() + "\n" + end) for block in chain.split(end)[:-1]]
 
 
 class Console(Bench):

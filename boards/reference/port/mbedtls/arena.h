@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-enum { ARENA_BYTES = 80 * 1024 };
+enum { ARENA_BYTES = 72 * 1024 };
 
 // Zeroed octets, aligned for anything; NULL if there is no room.
 void* arena_calloc(size_t count, size_t size_bytes);
