@@ -1,7 +1,7 @@
 // tls_ram PORT NAME ANCHORS: what RAM one key, one request and one TLS handshake take on mbedTLS.
 //
-// Writes a request to its output, reads the chain for it from its input, shakes hands with 127.0.0.1:PORT, and tells the
-// peaks of the arena and of the stack on its last line. Both are those of this machine's 64-bit pointers.
+// Writes a request to its output, reads the chain for it from its input, shakes hands with 127.0.0.1:PORT, and tells
+// the peaks of the arena and of the stack on its last line. Both are those of this machine's 64-bit pointers.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -36,7 +36,7 @@ static enum port_result receive_octets(void* context, uint8_t* bytes, size_t siz
   return received < 0 ? PORT_FAILED : received == 0 ? PORT_CLOSED : PORT_OK;
 }
 
-static void give_up(const char* what, const char* why) {
+static _Noreturn void give_up(const char* what, const char* why) {
   fprintf(stderr, "tls_ram: %s: %s\n", what, why);
   exit(EXIT_FAILURE);
 }

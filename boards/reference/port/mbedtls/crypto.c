@@ -52,9 +52,8 @@ static bool put_common_name(mbedtls_asn1_named_data** name, const char* common_n
   enum { MOST_BYTES = 64 };  // ub-common-name (RFC 5280 Appendix A.1)
   const size_t length = strlen(common_name);
   if (length == 0 || length > MOST_BYTES) return false;
-  mbedtls_asn1_named_data* entry =
-      mbedtls_asn1_store_named_data(name, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN),
-                                    (const unsigned char*)common_name, length);
+  mbedtls_asn1_named_data* entry = mbedtls_asn1_store_named_data(
+      name, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN), (const unsigned char*)common_name, length);
   if (entry == NULL) return false;
   entry->val.tag = MBEDTLS_ASN1_UTF8_STRING;
   return true;
@@ -68,9 +67,8 @@ bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES],
   mbedtls_x509write_csr_init(&request);
   mbedtls_x509write_csr_set_key(&request, &key);
   mbedtls_x509write_csr_set_md_alg(&request, MBEDTLS_MD_SHA256);
-  const bool done =
-      load_whole_key(&key, private_key) && put_common_name(&request.subject, common_name) &&
-      mbedtls_x509write_csr_pem(&request, (unsigned char*)pem, size_bytes, keys_random, NULL) == 0;
+  const bool done = load_whole_key(&key, private_key) && put_common_name(&request.subject, common_name) &&
+                    mbedtls_x509write_csr_pem(&request, (unsigned char*)pem, size_bytes, keys_random, NULL) == 0;
   mbedtls_x509write_csr_free(&request);
   mbedtls_pk_free(&key);
   return done;
@@ -93,8 +91,7 @@ static bool put_validity(mbedtls_x509write_cert* certificate) {
 static bool put_serial(mbedtls_x509write_cert* certificate) {
   mbedtls_mpi serial;
   mbedtls_mpi_init(&serial);
-  const bool done =
-      mbedtls_mpi_lset(&serial, 1) == 0 && mbedtls_x509write_crt_set_serial(certificate, &serial) == 0;
+  const bool done = mbedtls_mpi_lset(&serial, 1) == 0 && mbedtls_x509write_crt_set_serial(certificate, &serial) == 0;
   mbedtls_mpi_free(&serial);
   return done;
 }

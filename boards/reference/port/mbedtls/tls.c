@@ -131,8 +131,8 @@ static void note_library_error(struct port_tls* tls, int error) {
       return;
     }
     case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
-      note_end(tls, PORT_TLS_END_UNVERIFIED, "server certificate refused: ",
-               refusal_text(mbedtls_ssl_get_verify_result(&tls->session)));
+      note_end(tls, PORT_TLS_END_UNVERIFIED,
+               "server certificate refused: ", refusal_text(mbedtls_ssl_get_verify_result(&tls->session)));
       return;
     default:
       snprintf(detail, sizeof detail, "mbedTLS error -0x%04X", (unsigned)-error);
