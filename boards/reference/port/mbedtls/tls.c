@@ -23,9 +23,7 @@ static int send_octets(void* context, const unsigned char* bytes, size_t size_by
   size_t sent = 0;
   const enum port_result result = tls->transport.send(tls->transport.context, bytes, size_bytes, &sent);
   if (result == PORT_OK) return (int)sent;
-  if (result == PORT_AGAIN) return MBEDTLS_ERR_SSL_WANT_WRITE;
-  note_end(tls, PORT_TLS_END_TRANSPORT, "the connection broke while sending", "");
-  return MBEDTLS_ERR_NET_SEND_FAILED;
+  return result == PORT_AGAIN ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_NET_SEND_FAILED;
 }
 
 static int receive_octets(void* context, unsigned char* bytes, size_t size_bytes) {
@@ -117,6 +115,30 @@ static const char* refusal_text(uint32_t flags) {
   return "certificate not valid";
 }
 
+static void note_alert(struct port_tls* tls, int alert) {
+  char detail[64];
+  snprintf(detail, sizeof detail, "%s (%d)", tls_alert_name(alert), alert);
+  note_end(tls, PORT_TLS_END_ALERT, "the server sent the alert ", detail);
+}
+
+// The library sends each message of the handshake on its own, so a server can refuse the first and be gone before the
+// last. What it said is there still, and in the clear, as it has not sent its ChangeCipherSpec.
+static void note_broken_sending(struct port_tls* tls) {
+  enum { ALERT_RECORD_BYTES = 7, KIND_AT = 0, LENGTH_AT = 3, LEVEL_AT = 5, NAME_AT = 6 };
+  uint8_t record[ALERT_RECORD_BYTES];
+  size_t taken = 0;
+  size_t received = 0;
+  while (!tls->established && taken < sizeof record &&
+         tls->transport.receive(tls->transport.context, record + taken, sizeof record - taken, &received) == PORT_OK) {
+    taken += received;
+  }
+  if (taken == sizeof record && record[KIND_AT] == MBEDTLS_SSL_MSG_ALERT && record[LENGTH_AT] == 0 &&
+      record[LENGTH_AT + 1] == 2 && record[LEVEL_AT] == MBEDTLS_SSL_ALERT_LEVEL_FATAL) {
+    note_alert(tls, record[NAME_AT]);
+  }
+  note_end(tls, PORT_TLS_END_TRANSPORT, "the connection broke while sending", "");
+}
+
 static void note_library_error(struct port_tls* tls, int error) {
   char detail[64];
   switch (error) {
@@ -124,12 +146,12 @@ static void note_library_error(struct port_tls* tls, int error) {
     case MBEDTLS_ERR_SSL_CONN_EOF:
       note_end(tls, PORT_TLS_END_CLOSED, "closed by the server", "");
       return;
-    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: {
-      const int alert = tls->session.in_msg[1];
-      snprintf(detail, sizeof detail, "%s (%d)", tls_alert_name(alert), alert);
-      note_end(tls, PORT_TLS_END_ALERT, "the server sent the alert ", detail);
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+      note_alert(tls, tls->session.in_msg[1]);
       return;
-    }
+    case MBEDTLS_ERR_NET_SEND_FAILED:
+      note_broken_sending(tls);
+      return;
     case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
       note_end(tls, PORT_TLS_END_UNVERIFIED,
                "server certificate refused: ", refusal_text(mbedtls_ssl_get_verify_result(&tls->session)));
