@@ -33,6 +33,20 @@ TEST(FlashLayout, ReadsMixedSectorsUnitsAndRights) {
   EXPECT_EQ(layout->sectors[7].size, 1U << 20);
 }
 
+TEST(FlashMemory, ErasesSectorsOfSeveralSizesEachWhole) {
+  auto layout = FlashLayout::parse("@Internal Flash /0x08000000/04*016Kg,01*064Kg,07*128Kg");
+  ASSERT_TRUE(layout) << layout.error();
+  std::vector<std::uint8_t> cells(layout->size, 0);
+  ASSERT_EQ(cells.size(), 1U << 20);
+  FlashMemory flash(*layout, cells);
+  EXPECT_EQ(flash.erase_sector_at(0x10000), FlashResult::done);  // sector 4, 64 KiB
+  EXPECT_EQ(flash.erase_sector_at(0xC0000), FlashResult::done);  // sector 10, 128 KiB
+  for (std::size_t at = 0; at < cells.size(); ++at) {
+    const bool erased = (at >= 0x10000 && at < 0x20000) || (at >= 0xC0000 && at < 0xE0000);
+    ASSERT_EQ(cells[at], erased ? 0xff : 0) << at;
+  }
+}
+
 TEST(FlashLayout, RefusesWhatItCannotRead) {
   for (const char* text :
        {"", "Flash /0x08000000/1*1Kg", "@Flash", "@Flash /08000000/1*1Kg", "@Flash /0x08000000/", "@F /0x0/0*1Kg",

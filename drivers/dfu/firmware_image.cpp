@@ -120,6 +120,12 @@ Result<FirmwareImage> raw_image(const std::string& path, Bytes content, const Im
 
 }  // namespace
 
+std::string chip_named_by_image(const std::filesystem::path& path) {
+  const auto content = read_file(path, max_file_bytes);
+  if (!content || content->size() < header_bytes || !starts_with(*content, header_magic)) return {};
+  return padded_text(ByteView(*content).subspan(24, 24));
+}
+
 Result<FirmwareImage> check_firmware_image(const std::string& path, Bytes content, const ImageRules& rules) {
   if (content.empty()) return fail(ErrorKind::usage, "{} is empty", path);
   if (const auto taken = take_suffix(path, content, rules); !taken) return fail(taken.error());

@@ -27,4 +27,7 @@ struct ImageRules {
 [[nodiscard]] Result<FirmwareImage> check_firmware_image(const std::string& path, Bytes content,
                                                          const ImageRules& rules);
 
+/// The chip that a "hilmark" image names, unchecked; empty for all other files, and for what cannot be read.
+[[nodiscard]] std::string chip_named_by_image(const std::filesystem::path& path);
+
 }  // namespace hilmark

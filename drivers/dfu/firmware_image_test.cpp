@@ -163,5 +163,18 @@ TEST(FirmwareImage, IsReadFromItsFile) {
   EXPECT_EQ(load_firmware_image(folder->path() / "none.img", rules).error().kind, ErrorKind::usage);
 }
 
+TEST(FirmwareImage, NamesItsChipIfItCan) {
+  const auto folder = TemporaryFolder::make();
+  ASSERT_TRUE(folder);
+  const auto path = folder->path() / "app.img";
+  ASSERT_TRUE(write_file(path, as_text(golden("stm32f4"))));
+  EXPECT_EQ(chip_named_by_image(path), "stm32f4");
+  ASSERT_TRUE(write_file(path, as_text(Bytes(200, 0))));
+  EXPECT_EQ(chip_named_by_image(path), "");
+  ASSERT_TRUE(write_file(path, "HMIMAGE1 cut short"));
+  EXPECT_EQ(chip_named_by_image(path), "");
+  EXPECT_EQ(chip_named_by_image(folder->path() / "none.img"), "");
+}
+
 }  // namespace
 }  // namespace hilmark

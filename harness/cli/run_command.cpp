@@ -75,7 +75,8 @@ void add_run(CLI::App& app, Context& context) {
   command->add_option("--out", arguments->out, "Folder of the reports [out/<time>-<id>, and out/latest links to it]")
       ->type_name("DIR");
   command
-      ->add_option("--firmware", options.firmware, "Image to flash instead of the lab file's, on all units or on one")
+      ->add_option("--firmware", options.firmware,
+                   "Image to flash instead of the lab file's, on one unit or on all of its chip")
       ->type_name("[UNIT=]IMAGE")
       ->allow_extra_args(false);
   command->add_option("--jobs", options.jobs, "Units judged at a time [all]")->check(CLI::Range(1, 1000));

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <random>
 
 #include <fmt/chrono.h>
 
+#include "drivers/dfu/firmware_image.h"
 #include "drivers/usb/usb_context.h"
 #include "harness/base/bytes.h"
 #include "harness/base/child_process.h"
@@ -105,6 +107,17 @@ Result<Bench> find_bench(const std::filesystem::path& lab, const Selection& sele
   return bench;
 }
 
+/// The units that an image given for all goes to: those of the chip that it names. One that names none, or a chip that
+/// no unit has, goes to all, where loading it tells what is wrong.
+std::vector<const BenchUnit*> units_for(const std::string& image, const std::vector<const BenchUnit*>& units) {
+  const std::string chip = chip_named_by_image(image);
+  std::vector<const BenchUnit*> fitting;
+  std::copy_if(units.begin(), units.end(), std::back_inserter(fitting), [&](const BenchUnit* unit) {
+    return !chip.empty() && unit->chip == chip && unit->can(Capability::flash);
+  });
+  return fitting.empty() ? units : fitting;
+}
+
 Result<std::map<std::string, std::string>> choose_firmware(const std::vector<const BenchUnit*>& units,
                                                            const std::vector<std::string>& option) {
   std::map<std::string, std::string> chosen;
@@ -124,7 +137,7 @@ Result<std::map<std::string, std::string>> choose_firmware(const std::vector<con
                   suggestion(id, ids));
     }
     bool taken = false;
-    for (const BenchUnit* unit : units) {
+    for (const BenchUnit* unit : for_one ? units : units_for(word, units)) {
       if (for_one && unit->id != id) continue;
       if (!unit->can(Capability::flash)) {
         if (for_one)

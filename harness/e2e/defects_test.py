@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Every seeded defect is caught by a case that lists it, and no other case fails on it unless suites/defects.yaml says why.
 
-Usage: defects_test.py [DEFECT DEFECT]   two at a time, one a board; without arguments all, each on the whole suite.
+Usage: defects_test.py [--chip CHIP] [DEFECT...]   on the boards of one chip, stm32h7 unless told, one defect a board at a time;
+without DEFECT all, each on the whole suite.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -12,6 +14,10 @@ import unittest
 import yaml
 
 import lab
+
+
+# chip -> the default lab's units, and the folder of their images
+CHIPS = {"stm32h7": (["virtual-1", "virtual-2"], lab.IMAGES), "stm32f4": (["virtual-3"], lab.IMAGES / "stm32f4")}
 
 
 def catalogue():
@@ -26,6 +32,7 @@ def also():
 
 
 class Defects(unittest.TestCase):
+    chip = "stm32h7"
     chosen = []
 
     def judge(self, defect, run, unit, cases):
@@ -45,17 +52,17 @@ class Defects(unittest.TestCase):
     def test_they_are_caught_and_nobody_else_is_blamed(self):
         cases = catalogue()
         defects = self.chosen or sorted(also())
-        for first in range(0, len(defects), 2):
-            pair = defects[first:first + 2]
-            units = ["virtual-1", "virtual-2"][:len(pair)]
-            arguments = [word for unit, defect in zip(units, pair)
-                         for word in ("--unit", unit, "--firmware", f"{unit}={lab.IMAGES / defect}.img")]
+        units, images = CHIPS[self.chip]
+        for first in range(0, len(defects), len(units)):
+            together = defects[first:first + len(units)]
+            arguments = [word for unit, defect in zip(units, together)
+                         for word in ("--unit", unit, "--firmware", f"{unit}={images / defect}.img")]
             if self.chosen:  # in haste: the cases that list them, and the control of all
-                listing = {case for case, entry in cases.items() if set(pair) & set(entry["defects"])}
+                listing = {case for case, entry in cases.items() if set(together) & set(entry["defects"])}
                 arguments += [word for case in sorted(listing | {"LIFE-06"}) for word in ("--case", case)]
-            with self.subTest(defects=pair), lab.temporary_folder() as folder:
+            with self.subTest(defects=together), lab.temporary_folder() as folder:
                 run = lab.run(folder, *arguments, timeout_s=1200)
-                for unit, defect in zip(units, pair):
+                for unit, defect in zip(units, together):
                     self.judge(defect, run, unit, cases)
 
     def test_the_list_of_defects_is_the_catalogues(self):
@@ -64,5 +71,9 @@ class Defects(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    Defects.chosen = sys.argv[1:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--chip", choices=sorted(CHIPS), default=Defects.chip)
+    parser.add_argument("defects", nargs="*")
+    options = parser.parse_args()
+    Defects.chip, Defects.chosen = options.chip, options.defects
     unittest.main(argv=sys.argv[:1])

@@ -117,8 +117,8 @@ TEST_F(BenchOf, AnyFileIsCheckedByWhatItHolds) {
 
 TEST(TheRigsOwnFiles, AreValid) {
   const BoardFolders folders({"boards"});
-  for (const char* file : {"boards/virtual/lab.yaml", "boards/process/lab.yaml", "boards/virtual_stm32h7.yaml",
-                           "boards/chips/stm32h7.yaml"}) {
+  for (const char* file : {"boards/virtual/lab.yaml", "boards/process/lab.yaml", "boards/virtual_stm32f4.yaml",
+                           "boards/virtual_stm32h7.yaml", "boards/chips/stm32f4.yaml", "boards/chips/stm32h7.yaml"}) {
     const auto checked = check_file(file, folders);
     EXPECT_TRUE(checked) << checked.error().message;
   }

@@ -1,5 +1,8 @@
 // The flash sectors that belong to the firmware, numbered from 0. Erased flash reads 0xFF; programming clears bits
 // only, and is done once a flash word: many chips guard each word with an ECC that a second programming breaks.
+//
+// The chip's own port_chip.h, from the include path, says which sectors these are: PORT_STORAGE_SECTORS of
+// PORT_STORAGE_SECTOR_BYTES, and PORT_STORAGE_WORD_BYTES, of which offsets and sizes of a program call are multiples.
 #ifndef BOARDS_REFERENCE_PORT_PORT_STORAGE_H
 #define BOARDS_REFERENCE_PORT_PORT_STORAGE_H
 
@@ -7,16 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "port_chip.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum {
-  PORT_STORAGE_SECTORS = 4,
-  PORT_STORAGE_SECTOR_BYTES = 128 * 1024,
-  PORT_STORAGE_WORD_BYTES = 32,        // offsets and sizes of a program call are multiples of it
-  PORT_STORAGE_TRANSFER_BYTES = 4096,  // the most that one call moves
-};
+enum { PORT_STORAGE_TRANSFER_BYTES = 4096 };  // the most that one call moves
 
 struct port_storage;
 

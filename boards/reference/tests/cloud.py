@@ -11,6 +11,11 @@ import threading
 DEADLINE_S = 10.0
 
 
+def der_of(chain):
+    end = "-----END CERTIFICATE-----"
+    return [ssl.PEM_cert_to_DER_cert(block.strip() + "\n" + end) for block in chain.split(end)[:-1]]
+
+
 class Authorities:
     """root -> server certificates; device root -> device intermediate -> what the units get."""
 

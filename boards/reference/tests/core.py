@@ -8,9 +8,8 @@ import struct
 import threading
 import time
 
-SECTOR_BYTES = 128 * 1024
-FLASH_BYTES = 16 * SECTOR_BYTES
-OWNED_FROM = 12 * SECTOR_BYTES
+SECTOR_BYTES = 128 * 1024  # of those that are the firmware's, on every chip
+FLASHES = {"stm32h7": (16 * SECTOR_BYTES, 12 * SECTOR_BYTES), "stm32f4": (8 * SECTOR_BYTES, 6 * SECTOR_BYTES)}
 READ, ERASE, PROGRAM, RESET, ENTER_BOOTLOADER = range(1, 6)
 EFAULT = 14
 DEADLINE_S = 10.0
@@ -40,6 +39,11 @@ def memory_file(name, content):
     return descriptor
 
 
+def chip_of(image_path):
+    with open(image_path, "rb") as file:
+        return file.read(48)[24:].rstrip(b"\0").decode()
+
+
 class Board:
     """Flash outlives the core, as on a board. `start` boots, `cut` is a power cut."""
 
@@ -48,7 +52,8 @@ class Board:
             self.image = file.read()
         self.header_bytes, self.code_bytes = struct.unpack_from("<II", self.image, 8)
         self.build_id = self.image[48:88].decode()
-        self.flash = bytearray(b"\xff" * FLASH_BYTES)
+        self.flash_bytes, self.owned_from = FLASHES[chip_of(image_path)]
+        self.flash = bytearray(b"\xff" * self.flash_bytes)
         self.erases = 0
         self.programs = 0
         self.left = None  # the operation by which the core left, if it did
@@ -125,13 +130,15 @@ class Board:
 
     def _answer(self, operation, address, length, data):
         fault = struct.pack("<i", -EFAULT)
-        if length > 4096 or address + length > FLASH_BYTES:
+        if length > 4096 or address + length > self.flash_bytes:
             return fault
         if operation == READ:
             return struct.pack("<i", 0) + bytes(self.flash[address : address + length])
-        if address < OWNED_FROM:
+        if address < self.owned_from:
             return fault
         if operation == ERASE:
+            if address % SECTOR_BYTES != 0:
+                return fault
             self.erases += 1
             self.flash[address : address + SECTOR_BYTES] = b"\xff" * SECTOR_BYTES
         elif operation == PROGRAM:

@@ -3,13 +3,13 @@
 defects_test.py IMAGES [TEST...]"""
 
 import os
-import ssl
 import sys
 import unittest
 
 import cloud
 import core
-from golden_test import IMAGES, NAME_A, NAME_B, Bench, der_of
+from cloud import der_of
+from golden_test import IMAGES, NAME_A, NAME_B, TLS_VERSIONS, Bench
 
 
 class Defects(Bench):
@@ -92,7 +92,7 @@ class Defects(Bench):
         self.assertEqual(self.served(board, server).chain, [leaf, root, intermediate])
 
     def test_wrong_key(self):
-        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for version in TLS_VERSIONS:
             board, server, _ = self.provisioned("wrong-key")
             server.tls = (version, version)
             board.do("AT+CONNECT")

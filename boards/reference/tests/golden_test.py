@@ -12,10 +12,17 @@ import unittest
 
 import cloud
 import core
+from cloud import der_of
 
 IMAGES = sys.argv[1] if len(sys.argv) > 1 else "images"
 NAME_A = "aaaa-ats.iot.us-east-1.amazonaws.test"
 NAME_B = "bbbb-ats.iot.us-east-1.amazonaws.test"
+
+
+# What the TLS library of each chip's firmware speaks.
+TLS_VERSIONS = [ssl.TLSVersion.TLSv1_2]
+if core.chip_of(os.path.join(IMAGES, "golden.img")) == "stm32h7":
+    TLS_VERSIONS.append(ssl.TLSVersion.TLSv1_3)
 
 
 class Bench(unittest.TestCase):
@@ -69,11 +76,6 @@ class Bench(unittest.TestCase):
         board.wait_until_gone()
         self.assertEqual(board.left, core.RESET)
         board.boot()
-
-
-def der_of(chain):
-    end = "-----END CERTIFICATE-----"
-    return [ssl.PEM_cert_to_DER_cert(block.strip() + "\n" + end) for block in chain.split(end)[:-1]]
 
 
 class Console(Bench):
@@ -202,8 +204,8 @@ def unescaped(board, key):
 
 
 class Connecting(Bench):
-    def test_tls_1_2_and_1_3(self):
-        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+    def test_every_version_of_tls_that_it_has(self):
+        for version in TLS_VERSIONS:
             board, server, _ = self.provisioned()
             server.tls = (version, version)
             board.do("AT+CONNECT")

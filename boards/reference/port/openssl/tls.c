@@ -9,6 +9,7 @@
 #include "port/openssl/openssl_keys.h"
 #include "port/openssl/port_tls_types.h"
 #include "port/port_tls.h"
+#include "port/tls_alerts.h"
 
 static void note_end(struct port_tls* tls, enum port_tls_end end, const char* what, const char* detail) {
   if (tls->end != PORT_TLS_END_NONE) return;  // the first cause is the one to tell
@@ -62,48 +63,12 @@ static BIO* make_transport(struct port_tls* tls) {
   return bio;
 }
 
-// Names as RFC 8446 §6 writes them, not as OpenSSL does ("unknown CA").
-static const char* alert_name(int code) {
-  static const struct {
-    int code;
-    const char* name;
-  } alerts[] = {
-      {0, "close_notify"},
-      {10, "unexpected_message"},
-      {20, "bad_record_mac"},
-      {40, "handshake_failure"},
-      {42, "bad_certificate"},
-      {43, "unsupported_certificate"},
-      {44, "certificate_revoked"},
-      {45, "certificate_expired"},
-      {46, "certificate_unknown"},
-      {47, "illegal_parameter"},
-      {48, "unknown_ca"},
-      {49, "access_denied"},
-      {50, "decode_error"},
-      {51, "decrypt_error"},
-      {70, "protocol_version"},
-      {71, "insufficient_security"},
-      {80, "internal_error"},
-      {90, "user_canceled"},
-      {109, "missing_extension"},
-      {110, "unsupported_extension"},
-      {112, "unrecognized_name"},
-      {116, "certificate_required"},
-      {120, "no_application_protocol"},
-  };
-  for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
-    if (alerts[i].code == code) return alerts[i].name;
-  }
-  return "unnamed";
-}
-
 static void on_info(const SSL* session, int where, int value) {
   if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || (value >> 8) != SSL3_AL_FATAL) return;
   struct port_tls* tls = SSL_get_app_data(session);
   tls->alert = (unsigned)value & 0xff;
   char detail[64];
-  snprintf(detail, sizeof detail, "%s (%d)", alert_name(value & 0xff), value & 0xff);
+  snprintf(detail, sizeof detail, "%s (%d)", tls_alert_name(value & 0xff), value & 0xff);
   note_end(tls, PORT_TLS_END_ALERT, "the server sent the alert ", detail);
 }
 

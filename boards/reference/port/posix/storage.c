@@ -5,10 +5,8 @@
 #include "port/posix/port_types.h"
 #include "port/posix/posix_bus.h"
 
-enum { FIRST_SECTOR = 12 };
-
 static uint32_t address_of(unsigned sector, uint32_t offset) {
-  return (uint32_t)(FIRST_SECTOR + sector) * PORT_STORAGE_SECTOR_BYTES + offset;
+  return PORT_STORAGE_BASE + (uint32_t)sector * PORT_STORAGE_SECTOR_BYTES + offset;
 }
 
 static bool inside(unsigned sector, uint32_t offset, size_t size_bytes) {
