@@ -45,7 +45,7 @@ class Session {
       } else {
         act(test_case);
       }
-      finish(test_case, round, started, judge(bench_.findings(), test_case.opportunity), "");
+      finish(test_case, round, started, judge(bench_.findings(), test_case.opportunity, test_case.level), "");
     } else {
       finish(test_case, round, started, {Verdict::skip, "blocked by " + blocker}, blocker);
     }

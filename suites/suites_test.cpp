@@ -39,21 +39,22 @@ TEST(Catalogue, TheControlOfAllOthersComesFirst) { EXPECT_EQ(catalogue().at(0).i
 TEST(Verdict, AClaimFailsOnlyIfItsOpportunityWasSeen) {
   Findings findings;
   findings.failures = {"no name"};
-  EXPECT_EQ(judge(findings, "a ClientHello").verdict, Verdict::inconclusive);
+  EXPECT_EQ(judge(findings, "a ClientHello", Level::must).verdict, Verdict::inconclusive);
   findings.opportunity = piece_of({});
-  EXPECT_EQ(judge(findings, "a ClientHello").verdict, Verdict::fail);
+  EXPECT_EQ(judge(findings, "a ClientHello", Level::must).verdict, Verdict::fail);
+  EXPECT_EQ(judge(findings, "a ClientHello", Level::should).verdict, Verdict::warn);
 }
 
 TEST(Verdict, SilenceNeverPasses) {
-  EXPECT_EQ(judge({}, "a ClientHello").verdict, Verdict::inconclusive);
-  EXPECT_THAT(judge({}, "a ClientHello").message, testing::HasSubstr("a ClientHello was not seen"));
+  EXPECT_EQ(judge({}, "a ClientHello", Level::must).verdict, Verdict::inconclusive);
+  EXPECT_THAT(judge({}, "a ClientHello", Level::must).message, testing::HasSubstr("a ClientHello was not seen"));
 }
 
 TEST(Verdict, ABrokenRigIsNeverTheDevicesFault) {
   Findings findings;
   findings.rig_trouble = "the broker died";
   findings.failures = {"not served"};
-  EXPECT_EQ(judge(findings, "x").verdict, Verdict::error);
+  EXPECT_EQ(judge(findings, "x", Level::must).verdict, Verdict::error);
 }
 
 TEST(Verdict, WhatTheDeviceDidBeforeTheRigBrokeIsStillItsFault) {
@@ -61,17 +62,17 @@ TEST(Verdict, WhatTheDeviceDidBeforeTheRigBrokeIsStillItsFault) {
   findings.opportunity = piece_of({});
   findings.failures = {"completed the handshake"};
   findings.rig_trouble = "the broker died";
-  EXPECT_EQ(judge(findings, "x").verdict, Verdict::fail);
+  EXPECT_EQ(judge(findings, "x", Level::must).verdict, Verdict::fail);
 }
 
 TEST(Verdict, PassNeedsTheOpportunityAndNothingElse) {
   Findings findings;
   findings.opportunity = piece_of({});
-  EXPECT_EQ(judge(findings, "x").verdict, Verdict::pass);
+  EXPECT_EQ(judge(findings, "x", Level::must).verdict, Verdict::pass);
   findings.warnings = {"slow"};
-  EXPECT_EQ(judge(findings, "x").verdict, Verdict::warn);
+  EXPECT_EQ(judge(findings, "x", Level::must).verdict, Verdict::warn);
   findings.not_applicable = "no power";
-  EXPECT_EQ(judge(findings, "x").verdict, Verdict::skip);
+  EXPECT_EQ(judge(findings, "x", Level::must).verdict, Verdict::skip);
 }
 
 Hello hello_with(boost::json::array names, int extensions = 1) {

@@ -15,9 +15,12 @@ std::string finding_of(std::string_view googletest_message) {
   return fmt::format("found: {}\nexpected: {}", std::regex_replace(parts[2].str(), type, ""), parts[1].str());
 }
 
-Judgement judge(const Findings& findings, const std::string& opportunity) {
+Judgement judge(const Findings& findings, const std::string& opportunity, Level level) {
   const bool seen = findings.opportunity != nullptr;
-  if (seen && !findings.failures.empty()) return {Verdict::fail, fmt::format("{}", fmt::join(findings.failures, "\n"))};
+  if (seen && !findings.failures.empty()) {
+    return {level == Level::must ? Verdict::fail : Verdict::warn,
+            fmt::format("{}", fmt::join(findings.failures, "\n"))};
+  }
   if (findings.rig_trouble) return {Verdict::error, *findings.rig_trouble};
   if (findings.not_applicable) return {Verdict::skip, *findings.not_applicable};
   if (findings.inconclusive) return {Verdict::inconclusive, *findings.inconclusive};

@@ -10,6 +10,7 @@
 #include "harness/base/error.h"
 #include "harness/base/evidence.h"
 #include "reports/verdict.h"
+#include "suites/case.h"
 
 namespace hilmark::suites {
 
@@ -51,8 +52,9 @@ struct Judgement {
 };
 
 /// Device failure, rig error, inconclusive and skip are never mixed: a claim fails only if its opportunity was seen;
-/// what the rig did wrong is told as the rig's, unless the device had failed before.
-[[nodiscard]] Judgement judge(const Findings& findings, const std::string& opportunity);
+/// what the rig did wrong is told as the rig's, unless the device had failed before. What a SHOULD demands is a
+/// warning.
+[[nodiscard]] Judgement judge(const Findings& findings, const std::string& opportunity, Level level);
 
 /// A GoogleTest failure as a finding: what was found, what was expected, and what the claim said to it. The code's own
 /// words (the expression, its type) are left out.
