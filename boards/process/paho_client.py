@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""paho-mqtt as a device: publishes a counter at QoS 1 and is subscribed to its commands, as the library's guide does it.
+"""paho-mqtt as a device: publishes a counter at QoS 1 and is subscribed to its commands.
 
-Debian's python3-paho-mqtt. The library resolves the endpoint's name, sends it as SNI and verifies it; it doubles its pause
-between attempts itself, from reconnect_delay_set's first to its last.
+Debian's python3-paho-mqtt. The library resolves the endpoint's name, sends it as SNI and verifies it. Its loop is called here,
+since in its own thread (loop_start) a TLS alert that comes after the handshake is an exception that ends the thread for good.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 import paho.mqtt.client as mqtt
 
 PUBLISH_S = 0.5
-FIRST_PAUSE_S, LAST_PAUSE_S = 1, 2
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.1, 1
 KEEP_ALIVE_S = 30
 
 
@@ -28,9 +28,7 @@ def make_client():
     if os.environ["HILMARK_PORT"] == "443":
         context.set_alpn_protocols(["x-amzn-mqtt-ca"])
     client.tls_set_context(context)
-    client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
     client.on_connect = on_connect
-    client.on_disconnect = lambda _client, _data, code: said(f"lost: {mqtt.error_string(code)}")
     return client
 
 
@@ -40,27 +38,32 @@ def on_connect(client, _data, flags, code):
         client.subscribe(os.environ["HILMARK_TOPIC"] + "/commands", qos=1)
 
 
-def connect(client):
-    """The library tries the first connection once; that it is made is its caller's business."""
-    while True:
-        try:
-            client.connect(os.environ["HILMARK_ENDPOINT"], int(os.environ["HILMARK_PORT"]), KEEP_ALIVE_S)
-            return
-        except OSError as error:
-            said(f"not connected: {error}")
-            time.sleep(random.uniform(FIRST_PAUSE_S / 2, FIRST_PAUSE_S))
+def serve(client):
+    """One connection, to its end; how it ended."""
+    client.connect(os.environ["HILMARK_ENDPOINT"], int(os.environ["HILMARK_PORT"]), KEEP_ALIVE_S)
+    next_publish = time.monotonic()
+    while (code := client.loop(timeout=PUBLISH_S)) == mqtt.MQTT_ERR_SUCCESS:
+        if client.is_connected() and time.monotonic() >= next_publish:
+            next_publish = time.monotonic() + PUBLISH_S
+            client.counter += 1
+            client.publish(os.environ["HILMARK_TOPIC"], f'{{"counter":{client.counter}}}', qos=1)
+    return mqtt.error_string(code)
 
 
 def main():
     client = make_client()
-    connect(client)
-    client.loop_start()
-    counter = 0
+    client.counter = 0
+    pause = FIRST_PAUSE_S
     while True:
-        time.sleep(PUBLISH_S)
-        if client.is_connected():
-            counter += 1
-            client.publish(os.environ["HILMARK_TOPIC"], f'{{"counter":{counter}}}', qos=1)
+        started = time.monotonic()
+        try:
+            said(f"lost: {serve(client)}")
+        except OSError as error:  # ssl.SSLError is one
+            said(f"lost: {error}")
+        if time.monotonic() - started >= LAST_PAUSE_S:
+            pause = FIRST_PAUSE_S
+        time.sleep(random.uniform(pause / 2, pause))
+        pause = min(2 * pause, LAST_PAUSE_S)
 
 
 if __name__ == "__main__":
