@@ -26,9 +26,11 @@ std::vector<Offer> offers_in(const Evidence& hello) {
 }  // namespace
 
 Hello Hello::from(const EvidencePtr& evidence) {
-  Hello hello{
-      evidence, static_cast<int>(evidence->number_of("server_name_extensions")), {}, evidence->text("malformed")};
-  hello.offers = offers_in(*evidence);
+  Hello hello{evidence,
+              static_cast<int>(evidence->number_of("server_name_extensions")),
+              {},
+              evidence->text("malformed"),
+              offers_in(*evidence)};
   if (evidence->kind == "client_hello_malformed") hello.malformed = evidence->text("why");
   const auto* names = evidence->data.if_contains("server_names");
   if (names == nullptr || !names->is_array()) return hello;
