@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "fixtures/cloud/endpoint/recorder.h"
+#include "fixtures/cloud/endpoint/ticket_book.h"
 #include "fixtures/pki/pki.h"
 
 namespace {
@@ -82,7 +83,7 @@ class Handshakes {
     Bytes octets = said_by(client.get());
     cloud::ClientHelloReader hello;
     hello.feed(octets);
-    timed([&] { recorder.add("client_hello", cloud::evidence_of(hello.hello())); });
+    timed([&] { recorder.add("client_hello", cloud::evidence_of(hello.hello(), tickets_)); });
     cloud::TlsEngine::Options options;
     options.judge = [&](const std::vector<pki::Certificate>& certificates) -> std::optional<cloud::TlsAlertCode> {
       timed([&] { recorder.add("client_certificates", cloud::evidence_of(certificates, signatures_)); });
@@ -115,6 +116,7 @@ class Handshakes {
   EvidenceLog log_{clock_};
   cloud::CertificatePool issuers_;
   pki::SignatureMemo signatures_;
+  cloud::TicketBook tickets_;
   std::chrono::steady_clock::duration spent_{};
 };
 

@@ -9,6 +9,8 @@ namespace hilmark::suites {
 
 void add_lifecycle_cases(std::vector<Case>& cases);
 void add_sni_cases(std::vector<Case>& cases);
+void add_sni_answer_cases(std::vector<Case>& cases);
+void add_session_cases(std::vector<Case>& cases);
 void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);
 void add_move_cases(std::vector<Case>& cases);

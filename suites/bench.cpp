@@ -94,12 +94,8 @@ void Bench::set_endpoint(const EndpointAddress& endpoint) {
 
 void Bench::move_to(const cloud::Place& place) { set_endpoint(address_of(place)); }
 
-void Bench::provision() {
+void Bench::make_identity() {
   const std::string& client_id = parts_.settings.client_id;
-  if (!can(Capability::install)) {
-    throw Inconclusive(
-        fmt::format("{} offers no capability install, so the rig cannot give it an identity", info().id));
-  }
   if (can(Capability::csr)) {
     auto request = parts_.unit.request_csr(client_id);
     if (!request) check(tl::unexpected<Error>(request.error()));
@@ -109,18 +105,45 @@ void Bench::provision() {
           fmt::format("{}: its certificate request cannot be signed: {}", info().id, signed_identity.error().message));
     }
     identity_ = std::move(*signed_identity);
-  } else if (identity_.certificate_pem.empty()) {
+  } else {
     identity_ = rig_value(parts_.devices.make_device(client_id));
   }
   certificate_id_ = rig_value(pki::certificate_id(identity_.certificate_pem));
+}
+
+void Bench::install_identity() {
   std::string chain = identity_.certificate_pem;
   for (const std::string& issuer : identity_.issuers_pem) chain += issuer;
   check(parts_.unit.install({.certificate_chain = chain,
                              .private_key = identity_.private_key_pem,
                              .trust_anchor = parts_.servers.root_pem(),
-                             .client_id = client_id}));
+                             .client_id = parts_.settings.client_id}));
+}
+
+void Bench::provision() {
+  if (!can(Capability::install)) {
+    throw Inconclusive(
+        fmt::format("{} offers no capability install, so the rig cannot give it an identity", info().id));
+  }
+  // A key that the rig made is good for as long as the unit lives; a unit that makes its own may have lost it.
+  if (can(Capability::csr) || identity_.certificate_pem.empty()) make_identity();
+  install_identity();
   set_endpoint(address_of(account_a()));
   check(parts_.unit.connect());
+}
+
+std::uint64_t Bench::rotate_identity(const cloud::Place& place) {
+  const std::string former = certificate_id_;
+  make_identity();
+  cloud::CloudAccount& target = account(place);
+  const auto record = rig_value(target.register_certificate(identity_.certificate_pem, parts_.devices.ca_pem(),
+                                                            cloud::CertificateStatus::active));
+  rig_value(target.attach_policy(std::string(allow_all_policy), record.id));
+  const std::uint64_t before = now();
+  install_identity();
+  // Only now, since it drops the unit's connection: it would come back with what it still has.
+  rig_value(target.update_certificate(former, cloud::CertificateStatus::revoked));
+  return end_of_former_life(before);
 }
 
 std::optional<Bytes> Bench::read_image() {

@@ -56,6 +56,9 @@ class Bench {
   void move_to(const cloud::Place& place);
   /// Gives the unit an identity signed by the device authority, the trust anchor and its home endpoint, and starts it.
   void provision();
+  /// Gives the unit another certificate, with another key where it does not keep its own; `place` knows it, and has the
+  /// former one revoked. Returns the mark as reset_unit() does.
+  std::uint64_t rotate_identity(const cloud::Place& place);
   /// The image's octets as the flash holds them now; nullopt where that cannot be read.
   [[nodiscard]] std::optional<Bytes> read_image();
   [[nodiscard]] const std::optional<FirmwareImage>& firmware() const { return parts_.settings.firmware; }
@@ -163,6 +166,8 @@ class Bench {
   void set_endpoint(const EndpointAddress& endpoint);
   [[nodiscard]] std::string device_ca_id() const;
   void admit(cloud::CloudAccount& account, const pki::DeviceCredential& identity);
+  void make_identity();
+  void install_identity();
   [[nodiscard]] bool try_bring_to_served(std::string& story);
   void check(const Result<void>& done);
   [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;

@@ -10,6 +10,8 @@ const std::vector<Case>& catalogue() {
     std::vector<Case> all;
     add_lifecycle_cases(all);
     add_sni_cases(all);
+    add_sni_answer_cases(all);
+    add_session_cases(all);
     add_mode_cases(all);
     add_provisioning_cases(all);
     add_move_cases(all);

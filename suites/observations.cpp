@@ -7,9 +7,30 @@
 
 namespace hilmark::suites {
 
+namespace {
+
+std::vector<Offer> offers_in(const Evidence& hello) {
+  std::vector<Offer> offers;
+  const auto* list = hello.data.if_contains("offers");
+  if (list == nullptr || !list->is_array()) return offers;
+  for (const auto& entry : list->get_array()) {
+    const auto* fields = entry.if_object();
+    if (fields == nullptr) continue;
+    Evidence view;
+    view.data = *fields;
+    offers.push_back({view.text("kind"), view.text("id"), view.flag("ours"), view.text("account")});
+  }
+  return offers;
+}
+
+}  // namespace
+
 Hello Hello::from(const EvidencePtr& evidence) {
-  Hello hello{
-      evidence, static_cast<int>(evidence->number_of("server_name_extensions")), {}, evidence->text("malformed")};
+  Hello hello{evidence,
+              static_cast<int>(evidence->number_of("server_name_extensions")),
+              {},
+              evidence->text("malformed"),
+              offers_in(*evidence)};
   if (evidence->kind == "client_hello_malformed") hello.malformed = evidence->text("why");
   const auto* names = evidence->data.if_contains("server_names");
   if (names == nullptr || !names->is_array()) return hello;

@@ -14,12 +14,21 @@ struct ServerName {
   std::string name;  ///< made printable
 };
 
+/// A session that a ClientHello offers to resume.
+struct Offer {
+  std::string kind;  ///< "session_id", "ticket", "pre_shared_key"
+  std::string id;    ///< of its octets
+  bool ours = false;
+  std::string account;  ///< of ours: whose endpoint had issued it
+};
+
 /// A ClientHello as the endpoint read it.
 struct Hello {
   EvidencePtr evidence;
   int server_name_extensions = 0;
   std::vector<ServerName> names;
   std::string malformed;  ///< empty: well-formed
+  std::vector<Offer> offers;
 
   [[nodiscard]] static Hello from(const EvidencePtr& evidence);
 };

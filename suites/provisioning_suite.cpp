@@ -173,6 +173,13 @@ void held_in_pending_activation(Bench& bench) {
 // Fails firmware that insists on resuming its old session, or that gives up.
 void registers_again_when_deleted(Bench& bench) {
   bench.opportunity(bench.serve_anew());
+  if (bench.can(Capability::resume)) {
+    // It is given sessions, which it must not insist on.
+    bench.cloud().set_deviation({.tls = {.tickets = 2}});
+    if (!bench.await_served(bench.drop_connections(), bench.reconnect_limit())) {
+      throw Inconclusive("not served again after a close");
+    }
+  }
   const std::uint64_t mark = bench.now();
   bench.delete_certificate(bench.account_a());
   const EvidencePtr registered = bench.await_kind("registered", mark, bench.reconnect_limit());

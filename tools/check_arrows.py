@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     "suites": ["drivers", "fixtures", "reports", "harness/base"],
     "harness": ["suites", "drivers", "fixtures", "reports", "harness/base"],
     "boards/reference": [],  # shares nothing with the rig but the wire
+    "boards/process": [],  # the same
     "boards/virtual": [],
     "bench": ["harness", "suites", "drivers", "fixtures", "reports", "harness/base"],
 }

@@ -10,6 +10,7 @@ import tempfile
 
 BUILD = pathlib.Path(os.environ.get("HILMARK_BUILD", "build"))
 LAB = "boards/virtual/lab.yaml"
+PROCESS_LAB = "boards/process/lab.yaml"
 IMAGES = BUILD / "images"
 
 
@@ -22,11 +23,11 @@ def on_the_lab(*command, lab=LAB, options=()):
     return [str(BUILD / "virtual-lab"), "--lab", str(lab), *options, "--", *map(str, command)]
 
 
-def lab_file(folder):
-    """The default lab with this build's images and programs, for build folders other than build/."""
+def lab_file(folder, lab=LAB):
+    """A lab with this build's images and programs, for build folders other than build/."""
     if BUILD == pathlib.Path("build"):
-        return LAB
-    text = pathlib.Path(LAB).read_text().replace("build/", f"{BUILD}/")
+        return lab
+    text = pathlib.Path(lab).read_text().replace("build/", f"{BUILD}/")
     path = pathlib.Path(folder) / "lab.yaml"
     path.write_text(text)
     return str(path)
@@ -71,8 +72,16 @@ def run(folder, *arguments, timeout_s=300):
     return Run(folder / "out", done.returncode, done.stderr)
 
 
+def run_programs(folder, lab, *arguments, timeout_s=300):
+    """`hilmark run` on a lab of programs alone, without a virtual lab, to its end."""
+    out = pathlib.Path(folder) / "out"
+    done = subprocess.run(hilmark("run", "--lab", lab, "--out", out, *arguments),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return Run(out, done.returncode, done.stderr)
+
+
 def start(folder, *arguments):
-    """The same, not waited for."""
+    """`run`, not waited for."""
     folder = pathlib.Path(folder)
     lab = lab_file(folder)
     return subprocess.Popen(on_the_lab(*hilmark("run", "--lab", lab, "--out", folder / "out", *arguments), lab=lab),

@@ -1,0 +1,96 @@
+// A device on OpenSSL 3: TLS 1.2 and 1.3 with resumption, MQTT 5. README.md in the folder above says how it is used.
+#include <csignal>
+#include <cstdio>
+#include <random>
+
+#include <poll.h>
+
+#include "boards/process/openssl_client/backoff.h"
+#include "boards/process/openssl_client/mqtt_session.h"
+#include "boards/process/openssl_client/tls_link.h"
+
+namespace openssl_client {
+namespace {
+
+void say(const std::string& text) {
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+TicketStore::Rules rules_of(Defect defect) {
+  return {defect == Defect::ticket_shared_across_hosts, defect == Defect::resumes_old_identity};
+}
+
+class Device {
+ public:
+  explicit Device(Settings settings)
+      : settings_(std::move(settings)),
+        tickets_(settings_.ticket_file, fingerprint(settings_.chain_file, settings_.key_file),
+                 rules_of(settings_.defect)),
+        session_(settings_),
+        backoff_(settings_.backoff_cap, std::random_device()()) {}
+
+  /// Never gives up.
+  [[noreturn]] void run() {
+    while (true) {
+      connect_once();
+      const Milliseconds pause = backoff_.next();
+      say("next attempt in " + std::to_string(pause.count()) + " ms");
+      ::poll(nullptr, 0, static_cast<int>(pause.count()));
+    }
+  }
+
+ private:
+  void connect_once() {
+    served_since_.reset();
+    TlsLink link(settings_, tickets_);
+    try {
+      link.open(!name_dropped_);
+      say("connected to " + settings_.endpoint + " by " + link.description());
+      talk(link);
+    } catch (const NameRefused& refused) {
+      say(std::string("refused: ") + refused.what());
+      if (settings_.defect == Defect::sni_drop_on_alert) name_dropped_ = true;
+    } catch (const ConnectionLost& lost) {
+      say(std::string("lost: ") + lost.what());
+    }
+    link.close();
+    if (served_since_) backoff_.served_for(std::chrono::duration_cast<Milliseconds>(Clock::now() - *served_since_));
+  }
+
+  [[noreturn]] void talk(TlsLink& link) {
+    session_.begin(Clock::now());
+    while (true) {
+      session_.tick(Clock::now());
+      link.send(session_.take_output());
+      const Bytes octets = link.receive(session_.next_deadline());
+      session_.receive(octets, Clock::now());
+      if (session_.served() && !served_since_) {
+        served_since_ = Clock::now();
+        name_dropped_ = false;
+        say("served");
+      }
+    }
+  }
+
+  const Settings settings_;
+  TicketStore tickets_;
+  MqttSession session_;
+  Backoff backoff_;
+  std::optional<Clock::time_point> served_since_;
+  bool name_dropped_ = false;
+};
+
+}  // namespace
+}  // namespace openssl_client
+
+int main(int argc, char** argv) {
+  // A peer that is gone is an error of a write, not the end of the program.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    openssl_client::Device(openssl_client::read_settings({argv + 1, argv + argc})).run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "openssl_client: %s\n", error.what());
+  }
+  return 2;
+}
