@@ -164,6 +164,7 @@ class Bench {
   [[nodiscard]] const std::string& region() const { return parts_.settings.cloud.regions.at(0); }
   [[nodiscard]] EndpointAddress address_of(const cloud::Place& place);
   void set_endpoint(const EndpointAddress& endpoint);
+  void populate(const std::vector<AccountPlan>& plans);
   [[nodiscard]] std::string device_ca_id() const;
   void admit(cloud::CloudAccount& account, const pki::DeviceCredential& identity);
   void make_identity();

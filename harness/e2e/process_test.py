@@ -14,7 +14,6 @@ SKIPPED = {
     "paho-client": {"SNI-04", "SNI-07", "PROV-15"},
 }
 
-
 class ProcessUnits(unittest.TestCase):
     def test_each_passes_what_it_can_run(self):
         with lab.temporary_folder() as folder:
