@@ -52,8 +52,8 @@ struct Timing {
   Milliseconds handshake{120'000};
   Milliseconds endpoint_command{30'000};
   Milliseconds watch{60'000};  ///< how long silence is watched where a claim says that something must not happen
-  /// The time in which the service takes 15 attempts of one client at most. Declared shorter only for a device whose whole
-  /// clock is compressed for the lab.
+  /// The time in which the service takes 15 attempts of one client at most. Declared shorter only for a device whose
+  /// whole clock is compressed for the lab.
   Milliseconds storm_window{10'000};
   int keep_alive_s = 1200;
 };

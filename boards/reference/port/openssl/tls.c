@@ -142,8 +142,7 @@ enum port_result port_tls_start(struct port_tls* tls, const struct port_tls_conf
     note_end(tls, PORT_TLS_END_OTHER, "no TLS context", "");
   } else if (!load_anchors(tls->context, config->trust_anchors)) {
     note_end(tls, PORT_TLS_END_OTHER, "the trust anchor cannot be used", "");
-  } else if (config->certificates != NULL &&
-             !load_identity(tls->context, config->certificates, config->private_key)) {
+  } else if (config->certificates != NULL && !load_identity(tls->context, config->certificates, config->private_key)) {
     note_end(tls, PORT_TLS_END_OTHER, "certificate and key cannot be used", "");
   } else if ((tls->session = SSL_new(tls->context)) == NULL || !set_verification(tls, config) ||
              (config->server_name != NULL && SSL_set_tlsext_host_name(tls->session, config->server_name) != 1)) {
