@@ -116,6 +116,13 @@ TEST(ChildProcess, TheWholeGroupEndsWithIt) {
   EXPECT_EQ(::poll(&ended, 1, 10000), 1) << "the grandchild lives on";
 }
 
+TEST(ChildProcess, HasNoDescriptorThatWasNotHandedOver) {
+  const UniqueFd careless(::dup(2));  // as libraries open them: without FD_CLOEXEC
+  const ChildOptions options{.command = {"ls", "/proc/self/fd"}, .descriptors = {{7, careless.get()}}};
+  // 3 is the folder that is read.
+  EXPECT_EQ(run_command(options, Deadline(SystemClock(), 10000ms)).value(), "0\n1\n2\n3\n7\n");
+}
+
 TEST(ChildProcess, TheUsbEmulationIsNotHandedToChildren) {
   const SystemClock clock;
   ::setenv("UMOCKDEV_DIR", "/nowhere", 1);

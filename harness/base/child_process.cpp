@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +54,17 @@ struct Prepared {
   bool die_with_parent = true;
 };
 
+/// No descriptor but those that are handed over below: sockets of libraries come without O_CLOEXEC, and a connection
+/// that a child has too is not closed when we close it.
+void keep_for_ourselves() {
+  constexpr unsigned first = 3;
+  constexpr unsigned mark_close_on_exec = 1U << 2U;  // CLOSE_RANGE_CLOEXEC, Linux 5.11
+  if (::syscall(SYS_close_range, first, ~0U, mark_close_on_exec) == 0) return;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  for (int fd = first; fd < static_cast<int>(limit.rlim_cur); ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 [[noreturn]] void run_child(const Prepared& prepared, int error_pipe) {
   const auto give_up = [&] {
     const int reason = errno;
@@ -69,6 +81,7 @@ struct Prepared {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
+  keep_for_ourselves();
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0 || ::dup2(null, 0) < 0) give_up();
   if (prepared.output >= 0 && (::dup2(prepared.output, 1) < 0 || ::dup2(prepared.output, 2) < 0)) give_up();
