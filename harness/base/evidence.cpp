@@ -37,7 +37,7 @@ EvidencePtr EvidenceLog::add(std::string source, std::string kind, boost::json::
   piece->connection = connection;
   piece->data = std::move(data);
   kept_.push_back(piece);
-  if (kept_.size() > max_kept) kept_.pop_front();
+  if (kept_.size() > keep_) kept_.pop_front();
   if (listener_) listener_(piece);
   added_.notify_all();
   return piece;

@@ -38,7 +38,10 @@ using EvidencePtr = std::shared_ptr<const Evidence>;
 /// A log that many threads add to and that others wait on. Its listeners are called in order, on the adding thread.
 class EvidenceLog {
  public:
-  explicit EvidenceLog(const Clock& clock) : clock_(clock) {}
+  /// At most this many pieces are kept; the oldest go first.
+  static constexpr std::size_t max_kept = 100'000;
+
+  explicit EvidenceLog(const Clock& clock, std::size_t keep = max_kept) : clock_(clock), keep_(keep) {}
   EvidenceLog(const EvidenceLog&) = delete;
   EvidenceLog& operator=(const EvidenceLog&) = delete;
 
@@ -59,11 +62,9 @@ class EvidenceLog {
   /// Forgets pieces numbered up to and including `through`, so that a flooding device cannot fill the memory.
   void forget(std::uint64_t through);
 
-  /// At most this many pieces are kept; the oldest go first.
-  static constexpr std::size_t max_kept = 100'000;
-
  private:
   const Clock& clock_;
+  const std::size_t keep_;
   std::function<void(const EvidencePtr&)> listener_;
   mutable std::mutex mutex_;
   mutable std::condition_variable added_;

@@ -29,7 +29,7 @@
 namespace hilmark::serve {
 namespace {
 
-constexpr std::uint64_t kept_evidence = 1000;
+constexpr std::size_t kept_evidence = 1000;  // it is told as it comes; nobody looks back
 constexpr char allow_all_policy[] = "hilmark-rig-activated";
 constexpr char policy_document[] =
     R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
@@ -105,7 +105,7 @@ class CloudServer {
         addresses_(std::move(addresses)),
         folder_(std::move(folder)),
         events_(std::move(events)),
-        evidence_(clock_) {}
+        evidence_(clock_, kept_evidence) {}
 
   ~CloudServer() {
     // Nobody listens any more to what the others say while they end.
