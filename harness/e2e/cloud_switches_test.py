@@ -1,129 +1,131 @@
-"""What --config switches on, seen by real clients; and a state file whose disk is full."""
+"""The switches of `hilmark cloud serve --config`: each does what the documentation says, and without it nothing of the
+kind happens."""
 
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
 
+import mqtt
 from cloud import ACCOUNTS, Authority, Cloud, in_a_world_of_its_own, lead
 
-A = next(iter(ACCOUNTS))
-POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]})
+A, B = ACCOUNTS
 LIMIT_S = 20
-STRANGER = "no-such-endpoint-ats.iot.us-east-1.amazonaws.com"
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]})
+NOBODYS = "nobody.example.com"
 
 
 class Switches(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="hilmark-switches-")))
-        self.authority = Authority(self.folder)
-        self.pem, self.certificate, self.key = self.authority.sign("lamp")
 
-    def start(self, switches="", *arguments):
+    def start(self, rules):
         config = self.folder / "cloud.yaml"
-        config.write_text(f"version: 1\nrules: {{{switches}}}\n")
-        cloud = self.enterContext(Cloud("--config", config, *arguments))
-        lead(cloud.endpoint(A), STRANGER)
+        config.write_text(f"version: 1\nrules: {rules}\n")
+        cloud = self.enterContext(Cloud("--config", config))
+        lead(cloud.endpoint(A))
+        lead(cloud.endpoint(B))
         return cloud
 
-    def register(self, cloud):
-        """The CA in DEFAULT mode, and its leaf ACTIVE and allowed everything."""
-        client = cloud.client()
-        code = client.get_registration_code()["registrationCode"]
+    def device(self, cloud, account=A):
+        """In DEFAULT mode: (certificate's path, key's path)."""
+        client = cloud.client(account=account)
         client.create_policy(policyName="devices", policyDocument=POLICY)
-        client.register_ca_certificate(caCertificate=self.authority.pem, setAsActive=True,
-                                       verificationCertificate=self.authority.proof(code))
-        made = client.register_certificate(certificatePem=self.pem, caCertificatePem=self.authority.pem, status="ACTIVE")
+        made = client.create_keys_and_certificate(setAsActive=True)
         client.attach_policy(policyName="devices", target=made["certificateArn"])
+        certificate, key = self.folder / f"{account}.pem", self.folder / f"{account}.key"
+        certificate.write_text(made["certificatePem"])
+        key.write_text(made["keyPair"]["PrivateKey"])
+        return certificate, key
 
-    def publish(self, cloud, *arguments, name=None):
-        return subprocess.run(["mosquitto_pub", "-h", name or cloud.endpoint(A), "-p", str(cloud.mqtt_port()), "--cafile",
-                               cloud.ready["root_ca"], "--cert", self.certificate, "--key", self.key, "-i", "lamp", "-q", "1",
-                               "-t", "lamps/1", *(arguments or ["-m", "hello"])], capture_output=True, text=True,
+    def publishes(self, cloud, account, device):
+        """Whether mosquitto_pub is served by the name of an account."""
+        done = subprocess.run(["mosquitto_pub", "-h", cloud.endpoint(account), "-p", str(cloud.mqtt_port()), "--cafile",
+                               cloud.ready["root_ca"], "--cert", device[0], "--key", device[1], "-i", "lamp", "-q", "1", "-t",
+                               "lamps/1", "-m", "hello"], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        return done.returncode == 0
+
+    def s_client(self, cloud, name, device):
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{cloud.mqtt_port()}", "-servername", name,
+                               "-cert", device[0], "-key", device[1], "-tls1_2"], input="", capture_output=True, text=True,
                               timeout=LIMIT_S, check=False)
-
-    def shake_hands(self, cloud, name, *arguments):
-        """What openssl's own client says of a handshake under `name`."""
-        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{cloud.mqtt_port()}", "-cert", self.certificate,
-                               "-key", self.key, *(["-servername", name] if name else ["-noservername"]), *arguments],
-                              input="", capture_output=True, text=True, timeout=LIMIT_S, check=False)
         return done.stdout + done.stderr
 
-    def test_a_name_that_nobody_has_is_refused_unless_the_switch_says_lenient(self):
-        for switches, served in (("", False), ("sni: lenient", True)):
-            with self.subTest(switches=switches):
-                cloud = self.start(switches)
-                self.register(cloud)
-                self.assertEqual(self.publish(cloud).returncode, 0, cloud.told())
-                told = self.publish(cloud, "-m", "hello", "--insecure", name=STRANGER)
-                self.assertEqual(told.returncode == 0, served, cloud.told())
-                self.assertIn("sni_unknown" if not served else "served", cloud.told())
+    def test_strict_and_close_are_the_defaults(self):
+        cloud = self.start("{sni: strict, refuse: close, rate_limits: off}")
+        device = self.device(cloud)
+        self.assertTrue(self.publishes(cloud, A, device), cloud.told())
+        self.assertEqual(mqtt.outcome(cloud, NOBODYS, *device), "closed")
+        self.assertIn("refused, sni_unknown", cloud.told())
+        self.assertFalse(self.publishes(cloud, B, device))
+        self.assertIn("refused, not_in_account", cloud.told())
+        self.assertIn("Verify return code", self.s_client(cloud, NOBODYS, device))
 
-    def test_refusals_are_closes_unless_the_switch_says_alert(self):
-        for switches, alert in (("", False), ("refuse: alert", True)):
-            with self.subTest(switches=switches):
-                told = self.shake_hands(self.start(switches), STRANGER, "-tls1_2")
-                self.assertEqual("unrecognized name" in told, alert, told)
-                self.assertEqual("Verify return code" in told and "New, TLSv1.2" in told, not alert, told)
+    def test_lenient_takes_a_name_that_is_nobodys_for_none(self):
+        cloud = self.start("{sni: lenient}")
+        device = self.device(cloud)
+        self.assertEqual(mqtt.outcome(cloud, NOBODYS, *device), "served")
+        self.assertEqual(mqtt.outcome(cloud, None, *device), "served")
+        self.assertRegex(cloud.told(), f"sni={NOBODYS} .*served by account {A}")
+        self.assertFalse(self.publishes(cloud, B, device), "another account's name is not nobody's")
 
-    def test_route_by_certificate_finds_the_one_account_that_has_it(self):
-        for switches, served in (("", False), ("sni: route-by-certificate", True)):
-            with self.subTest(switches=switches):
-                cloud = self.start(switches)
-                self.register(cloud)
-                other = cloud.endpoint("222222222222")
-                lead(other)
-                told = self.publish(cloud, name=other)
-                self.assertEqual(told.returncode == 0, served, cloud.told())
-                self.assertIn("not_in_account" if not served else "routed_by_certificate", cloud.told())
+    def test_route_by_certificate_forgives_another_accounts_name(self):
+        cloud = self.start("{sni: route-by-certificate}")
+        device = self.device(cloud)
+        self.assertTrue(self.publishes(cloud, B, device), cloud.told())
+        self.assertRegex(cloud.told(), f"sni={re.escape(cloud.endpoint(B))} .*served by account {A}")
+        self.assertEqual(mqtt.outcome(cloud, NOBODYS, *device), "closed")
+        self.assertIn("refused, sni_unknown", cloud.told())
 
-    def test_rate_limits_hold_only_where_they_are_switched_on(self):
-        many = "\n".join(str(number) for number in range(400))
-        for switches, limited in (("", False), ("rate_limits: on", True)):
-            with self.subTest(switches=switches):
-                events = self.folder / f"events-{limited}.jsonl"
-                cloud = self.start(switches, "--events", events)
-                self.register(cloud)
-                command = ["mosquitto_pub", "-h", cloud.endpoint(A), "-p", str(cloud.mqtt_port()), "--cafile",
-                           cloud.ready["root_ca"], "--cert", self.certificate, "--key", self.key, "-i", "lamp", "-q", "0", "-t",
-                           "lamps/1", "-l"]
-                subprocess.run(command, input=many, text=True, capture_output=True, timeout=LIMIT_S, check=False)
-                self.assertEqual("rate_limited" in events.read_text(), limited, events.read_text()[-1500:])
+    def test_refusals_by_alert_name_what_is_wrong(self):
+        cloud = self.start("{refuse: alert}")
+        device = self.device(cloud)
+        client = cloud.client()
+        self.assertTrue(self.publishes(cloud, A, device), cloud.told())
+        self.assertIn("unrecognized name", self.s_client(cloud, NOBODYS, device))
+        self.assertEqual(mqtt.outcome(cloud, NOBODYS, *device), "tlsv1_unrecognized_name")
+        _, certificate, key = Authority(self.folder).sign("stranger")
+        self.assertIn("alert", mqtt.outcome(cloud, cloud.endpoint(A), certificate, key))
+        identifier = client.list_certificates()["certificates"][0]["certificateId"]
+        client.update_certificate(certificateId=identifier, newStatus="REVOKED")
+        self.assertEqual(mqtt.outcome(cloud, cloud.endpoint(A), *device), "sslv3_alert_certificate_revoked")
 
-    def test_a_full_disk_is_told_as_what_it_is_and_harms_nothing(self):
-        disk = self.folder / "disk"
-        disk.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], check=True)
-        self.addCleanup(subprocess.run, ["umount", disk], check=True)
-        with Cloud("--state", disk / "state.db") as cloud:
-            client = cloud.client()
-            client.create_policy(policyName="before", policyDocument=POLICY)
-            (disk / "ballast").write_bytes(bytes(self.room(disk)))
-            kept = ["before"]
-            with self.assertRaises(client.exceptions.InternalFailureException) as failure:
-                for number in range(1000):
-                    client.create_policy(policyName=f"policy-{number}", policyDocument=POLICY)
-                    kept.append(f"policy-{number}")
-            self.assertEqual(failure.exception.response["ResponseMetadata"]["HTTPStatusCode"], 500)
-            self.assertIn("state.db", str(failure.exception))
-            self.assertIn("full", cloud.told())
-            self.assertEqual(self.policies(client), sorted(kept), "what failed is whole or absent")
-            (disk / "ballast").unlink()
-            client.create_policy(policyName="after", policyDocument=POLICY)
-            cloud.kill()
-        with Cloud("--state", disk / "state.db") as again:
-            self.assertEqual(self.policies(again.client()), sorted([*kept, "after"]))
+    def burst(self, cloud, device, count):
+        """How many of so many messages, sent at once, were heard by a listener."""
+        listener = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-h", cloud.endpoint(A), "-p", str(cloud.mqtt_port()),
+                                     "--cafile", cloud.ready["root_ca"], "--cert", device[0], "--key", device[1], "-i", "ear",
+                                     "-q", "1", "-t", "burst", "-W", str(LIMIT_S), "-d"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, text=True)
+        for line in listener.stdout:
+            if "Subscribed" in line:
+                break
+        with mqtt.tls(cloud, cloud.endpoint(A), *device) as mouth:
+            mouth.sendall(mqtt.connect("mouth"))
+            self.assertEqual(mqtt.take(mouth, 4), b"\x20\x02\x00\x00")
+            mouth.sendall(b"".join(mqtt.publish("burst", b"message") for _ in range(count)) + mqtt.PINGREQ)
+            self.assertEqual(mqtt.take(mouth, 2), mqtt.PINGRESP)
+        # All of them have been handed to the broker by then.
+        cloud.client("iot-data").publish(topic="burst", qos=1, payload=b"the end")
+        heard = 0
+        for line in listener.stdout:
+            if line.strip() == "the end":
+                break
+            heard += line.strip() == "message"
+        listener.terminate()
+        listener.communicate(timeout=LIMIT_S)
+        return heard
 
-    @staticmethod
-    def room(disk):
-        status = subprocess.run(["stat", "-f", "-c", "%a %S", disk], check=True, capture_output=True, text=True).stdout.split()
-        return int(status[0]) * int(status[1])
+    def test_rate_limits_discard_what_is_too_much(self):
+        cloud = self.start("{rate_limits: on}")
+        heard = self.burst(cloud, self.device(cloud), 2000)
+        self.assertGreaterEqual(heard, 100)
+        self.assertLess(heard, 1000)
 
-    @staticmethod
-    def policies(client):
-        pages = client.get_paginator("list_policies").paginate()
-        return sorted(policy["policyName"] for page in pages for policy in page["policies"])
+    def test_without_rate_limits_all_arrives(self):
+        cloud = self.start("{rate_limits: off}")
+        self.assertEqual(self.burst(cloud, self.device(cloud), 2000), 2000)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,13 @@ class CloudServer {
   }
 
   Result<void> start() {
-    if (auto opened = open_registry(); !opened) return opened;
+    auto store = cloud::Store::open(options_.state, clock_);
+    if (!store) return fail(store.error());
+    try {
+      if (auto read = open_registry(std::move(*store)); !read) return read;
+    } catch (const std::exception& error) {
+      return fail(ErrorKind::usage, "{}", cloud::Store::explain(options_.state.string(), error));
+    }
     evidence_.on_added([this](const EvidencePtr& piece) { hear(*piece); });
     verifier_.emplace(signers(), clock_);
     start_activator();
@@ -127,22 +133,11 @@ class CloudServer {
   }
 
  private:
-  Result<void> open_registry() {
-    auto store = cloud::Store::open(options_.state, clock_);
-    if (!store) return fail(store.error());
-    try {
-      return fill_registry(std::move(*store));
-    } catch (const std::exception& error) {
-      return fail(ErrorKind::usage, "state file {}: {}; look for room on its file system", options_.state.string(),
-                  error.what());
-    }
-  }
-
-  Result<void> fill_registry(std::unique_ptr<cloud::Store> store) {
-    auto servers = server_authority(*store, clock_);
+  Result<void> open_registry(std::unique_ptr<cloud::Store> store) {
+    registry_ = std::make_unique<cloud::Registry>(std::move(store));
+    auto servers = server_authority(registry_->store(), clock_);
     if (!servers) return fail(servers.error());
     servers_.emplace(std::move(*servers));
-    registry_ = std::make_unique<cloud::Registry>(std::move(store));
     for (const AccountFacts& account : config_.accounts) {
       for (const std::string& region : config_.regions) registry_->add_place({account.id, region});
       for (const auto& [region, name] : account.names) registry_->assign_name(name, {account.id, region});
@@ -263,8 +258,19 @@ class CloudServer {
         cloud::PendingActivator::Means{
             .later = [this](Milliseconds delay,
                             std::function<void()> what) { endpoint_->call_later(delay, std::move(what)); },
-            .activate = [this](const cloud::Place& place, const std::string& id) { return activate(place, id); },
+            .activate = [this](const cloud::Place& place,
+                               const std::string& id) { return kept([&] { return activate(place, id); }); },
             .on_failure = [](const Error& error) { spdlog::error("not activated: {}", printable(error.message)); }});
+  }
+
+  /// What `work` answers; where the state's disk fails, an error that says so.
+  template <class Work>
+  Result<void> kept(Work work) {
+    try {
+      return work();
+    } catch (const std::exception& error) {
+      return fail(ErrorKind::rig, "{}", registry_->store().explain(error));
+    }
   }
 
   /// A policy that allows everything, and ACTIVE.
@@ -311,7 +317,9 @@ class CloudServer {
       spdlog::log(line->bad ? spdlog::level::warn : spdlog::level::info, "{}", line->text);
     }
     if (piece.source == "cloud" && piece.kind == "api_call") tell_call(piece);
-    if (piece.kind == "api_failure" || piece.kind == "connection_failure") spdlog::error("{}", piece.text("why"));
+    if (piece.kind == "api_failure" || piece.kind == "endpoint_failure") {
+      spdlog::error("{}: {}", piece.text(piece.kind == "api_failure" ? "operation" : "of"), piece.text("why"));
+    }
     if (piece.kind == "broker_died") {
       spdlog::error("the MQTT broker of account {} in {} died: {}", piece.text("account"), piece.text("region"),
                     piece.text("why"));
