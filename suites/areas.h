@@ -7,6 +7,8 @@
 
 namespace hilmark::suites {
 
+/// LIFE-06, on which all others rest.
+void add_control_of_all(std::vector<Case>& cases);
 void add_lifecycle_cases(std::vector<Case>& cases);
 void add_sni_cases(std::vector<Case>& cases);
 void add_sni_answer_cases(std::vector<Case>& cases);

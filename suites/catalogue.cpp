@@ -8,7 +8,7 @@ std::string_view name_of(Level level) { return level == Level::must ? "MUST" : "
 const std::vector<Case>& catalogue() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
-    add_lifecycle_cases(all);
+    add_control_of_all(all);
     add_sni_cases(all);
     add_sni_answer_cases(all);
     add_session_cases(all);
@@ -17,6 +17,7 @@ const std::vector<Case>& catalogue() {
     add_move_cases(all);
     add_tls_cases(all);
     add_mqtt_cases(all);
+    add_lifecycle_cases(all);
     return all;
   }();
   return cases;

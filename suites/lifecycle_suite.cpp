@@ -78,7 +78,7 @@ void not_allowed_to_publish(Bench& bench) {
 
 }  // namespace
 
-void add_lifecycle_cases(std::vector<Case>& cases) {
+void add_control_of_all(std::vector<Case>& cases) {
   cases.push_back(
       {.id = "LIFE-06",
        .area = "lifecycle",
@@ -92,6 +92,9 @@ void add_lifecycle_cases(std::vector<Case>& cases) {
        .body = connects_after_a_reset,
        .file = __FILE__,
        .line = __LINE__});
+}
+
+void add_lifecycle_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "LIFE-01",
                    .area = "lifecycle",
                    .title = "locked out, then let in",
