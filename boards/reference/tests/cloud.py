@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 DEADLINE_S = 10.0
+ALERTS = {"refuse": ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME, "revoked": ssl.ALERT_DESCRIPTION_CERTIFICATE_REVOKED}
 
 
 def der_of(chain):
@@ -120,13 +121,14 @@ def server_names(hello):
 
 
 class Server:
-    """`plan(index, connection)` answers "serve", "close" (before CONNACK), "refuse" (a TLS alert), "reset" (in the
-    handshake) or "mute" (no PUBACK)."""
+    """`plan(index, connection)` answers "serve", "close" (before CONNACK), "refuse" and "revoked" (TLS alerts), "reset"
+    (in the handshake) or "mute" (no PUBACK)."""
 
     def __init__(self, authorities, certificate):
         self.authorities = authorities
         self.certificate = certificate
         self.plan = lambda index, connection: "serve"
+        self.trusts = ("device_root",)
         self.tls = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
         self.connections = []
         self.changed = threading.Condition()
@@ -191,12 +193,13 @@ class Server:
         context.minimum_version, context.maximum_version = self.tls
         context.load_cert_chain(self.authorities.path(self.certificate + ".pem"),
                                 self.authorities.path(self.certificate + ".key"))
-        context.load_verify_locations(self.authorities.path("device_root.pem"))
+        for name in self.trusts:
+            context.load_verify_locations(self.authorities.path(name + ".pem"))
         context.verify_mode = ssl.CERT_REQUIRED
 
         def on_name(_, name, __):
             connection.server_name = name
-            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME if connection.plan == "refuse" else None
+            return ALERTS.get(connection.plan)
 
         context.sni_callback = on_name
         return context

@@ -9,10 +9,11 @@ import unittest
 import cloud
 import core
 from cloud import der_of
+from connection_defects import ConnectionDefects
 from golden_test import IMAGES, NAME_A, NAME_B, TLS_VERSIONS, Bench
 
 
-class Defects(Bench):
+class Defects(ConnectionDefects, Bench):
     def connected(self, image, name=NAME_A):
         board, server, chain = self.provisioned(image, name)
         self.assertEqual(board.ask("AT+XDEFECT?"), "OK " + image)
