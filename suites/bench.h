@@ -179,6 +179,7 @@ class Bench {
   pki::DeviceCredential probe_identity_;
   std::string certificate_id_;
   EndpointAddress endpoint_;
+  bool beyond_recovery_ = false;  // bring_to_served() failed last time
   std::atomic<Milliseconds::rep> largest_gap_ms_{0};
 };
 

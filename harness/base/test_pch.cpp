@@ -1,0 +1,1 @@
+#include "harness/base/test_pch.h"
