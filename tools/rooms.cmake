@@ -13,15 +13,18 @@ function(hilmark_room name)
 endfunction()
 
 # hilmark_test(NAME [ONE_AT_A_TIME] SOURCES file... [USES library...]): a GoogleTest binary, each of its tests known to ctest
-# by name. ONE_AT_A_TIME: they share something of the machine (a unit's lock).
+# by name. ONE_AT_A_TIME: they share something of the machine (a unit's lock). APART: it uses nothing of the rig, so that the
+# rig's precompiled header does not fit it.
 function(hilmark_test name)
-  cmake_parse_arguments(TEST "ONE_AT_A_TIME" "" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(TEST "ONE_AT_A_TIME;APART" "" "SOURCES;USES" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_USES} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   # Tests are compiled more often than they are run.
   target_compile_options(${name} PRIVATE -O0)
-  target_precompile_headers(${name} REUSE_FROM hilmark_test_base)
+  if(NOT TEST_APART)
+    target_precompile_headers(${name} REUSE_FROM hilmark_test_base)
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   set(lock)
   if(TEST_ONE_AT_A_TIME)

@@ -8,6 +8,7 @@
 #include <CLI/App.hpp>
 
 #include "harness/base/error.h"
+#include "harness/conductor/conductor.h"
 
 namespace hilmark::cli {
 
@@ -18,11 +19,15 @@ struct Context {
 };
 
 void add_run(CLI::App& app, Context& context);
+void add_selfcheck(CLI::App& app, Context& context);
 void add_suites(CLI::App& app, Context& context);
 void add_boards(CLI::App& app, Context& context);
 void add_flash(CLI::App& app, Context& context);
 void add_cloud(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
+
+/// With the built-in catalogue, and this program for its workers.
+[[nodiscard]] ConductorParts conductor_parts();
 
 /// The exit status of architecture.md for what went wrong.
 [[nodiscard]] int exit_status(const Error& error);

@@ -46,6 +46,7 @@ int main_of(int argument_count, char** arguments) {
   Context context;
   context.command.assign(arguments, arguments + argument_count);
   add_run(app, context);
+  add_selfcheck(app, context);
   add_suites(app, context);
   add_boards(app, context);
   add_flash(app, context);

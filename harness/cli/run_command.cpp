@@ -43,15 +43,18 @@ Result<int> run(Arguments arguments, const Context& context) {
     if (!deadline) return fail(deadline.error(), "--deadline");
     options.deadline = *deadline;
   }
+  return conduct(options, conductor_parts());
+}
+
+}  // namespace
+
+ConductorParts conductor_parts() {
   // By its path, so that lists of processes name it; where the file was replaced meanwhile, by what runs.
   std::error_code error;
   const std::string self = std::filesystem::read_symlink("/proc/self/exe", error).string();
   const std::string program = !error && std::filesystem::exists(self, error) ? self : "/proc/self/exe";
-  return conduct(options,
-                 {.catalogue = suites::catalogue(), .worker_command = {program, "worker"}, .version = HILMARK_VERSION});
+  return {.catalogue = suites::catalogue(), .worker_command = {program, "worker"}, .version = HILMARK_VERSION};
 }
-
-}  // namespace
 
 void add_run(CLI::App& app, Context& context) {
   static constexpr std::int64_t max_rounds = 100'000;

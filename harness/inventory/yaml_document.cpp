@@ -78,6 +78,12 @@ YAML::Node YamlMapping::find(const std::string& key) {
   return found == entries_.end() ? YAML::Node(YAML::NodeType::Undefined) : found->second.second;
 }
 
+std::vector<std::string> YamlMapping::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [key, entry] : entries_) names.push_back(key);
+  return names;
+}
+
 void YamlMapping::require(const std::string& key) {
   asked_.insert(key);
   if (!has(key)) faults_.add(mark_, fmt::format("expected `{}` in {}; got nothing", key, what_));

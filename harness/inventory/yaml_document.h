@@ -39,6 +39,8 @@ class YamlMapping {
   ~YamlMapping();
 
   [[nodiscard]] bool has(const std::string& key) const { return entries_.count(key) > 0; }
+  /// All of them, in the order of the alphabet: for mappings whose keys are names.
+  [[nodiscard]] std::vector<std::string> keys() const;
   /// Makes a fault of a key that must be there and is not.
   void require(const std::string& key);
   [[nodiscard]] std::string text(const std::string& key);

@@ -53,13 +53,17 @@ Result<void> check_areas(const std::vector<suites::Case>& catalogue, const std::
   return {};
 }
 
-bool is_selected(const suites::Case& test_case, const Selection& selection) {
-  const auto& [units, areas, cases] = selection;
+bool is_selected(const suites::Case& test_case, const std::string& unit, const Selection& selection) {
+  const auto& areas = selection.areas;
+  const auto& cases = selection.cases;
   const bool in_area = areas.empty() || std::find(areas.begin(), areas.end(), test_case.area) != areas.end();
   const bool in_cases = cases.empty() || std::any_of(cases.begin(), cases.end(), [&](const std::string& pattern) {
                           return ::fnmatch(pattern.c_str(), test_case.id.c_str(), 0) == 0;
                         });
-  return in_area && in_cases;
+  const auto own = selection.cases_of_unit.find(unit);
+  const bool in_own = own == selection.cases_of_unit.end() ||
+                      std::find(own->second.begin(), own->second.end(), test_case.id) != own->second.end();
+  return in_area && in_cases && in_own;
 }
 
 }  // namespace
@@ -91,7 +95,8 @@ Result<Plan> make_plan(const Bench& bench, const std::vector<suites::Case>& cata
   for (const BenchUnit* unit : *units) {
     UnitPlan& unit_plan = plan.emplace_back(UnitPlan{.unit = unit, .cases = {}});
     for (const suites::Case& test_case : catalogue) {
-      if (is_selected(test_case, selection)) unit_plan.cases.push_back({&test_case, reason_to_skip(test_case, *unit)});
+      if (is_selected(test_case, unit->id, selection))
+        unit_plan.cases.push_back({&test_case, reason_to_skip(test_case, *unit)});
     }
     if (unit_plan.cases.empty()) {
       return fail(ErrorKind::usage, "nothing is selected: no case is of area {} and matches {}",

@@ -1,6 +1,7 @@
 // What runs on which unit, and what is skipped and why. A pure function of bench, catalogue and the user's selection.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct Selection {
   std::vector<std::string> units;  ///< ids
   std::vector<std::string> areas;
   std::vector<std::string> cases;  ///< shell patterns over ids
+  /// Unit -> the ids of the only cases that run on it, among those chosen above; a unit that is not named runs all.
+  std::map<std::string, std::vector<std::string>> cases_of_unit;
 };
 
 struct PlannedCase {
