@@ -259,17 +259,26 @@ void Bench::transfer_certificate(const cloud::Place& from, const cloud::Place& t
   attach_policy(to);
 }
 
-std::uint64_t Bench::lay_out(const std::vector<AccountPlan>& plans, Connections connections) {
+std::uint64_t Bench::lay_out(const std::vector<AccountPlan>& plans) {
   parts_.cloud.set_deviation({});
-  if (connections == Connections::ended) {
-    parts_.cloud.reset();
-  } else {
-    parts_.cloud.forget();
-  }
+  parts_.cloud.reset();
   const std::uint64_t mark = now();
   // A unit that is back already must not meet half of it, and register itself where the rig is about to.
   parts_.cloud.atomically([&] { populate(plans); });
   return mark;
+}
+
+std::uint64_t Bench::restart_in(const std::vector<AccountPlan>& plans, const std::function<void()>& change) {
+  struct Hold {
+    explicit Hold(cloud::Cloud& held) : cloud(held) { cloud.hold_connections(true); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    ~Hold() { cloud.hold_connections(false); }
+    cloud::Cloud& cloud;
+  } const hold(parts_.cloud);
+  (void)lay_out(plans);
+  if (change) change();
+  return reset_unit();
 }
 
 void Bench::populate(const std::vector<AccountPlan>& plans) {
@@ -282,27 +291,12 @@ void Bench::populate(const std::vector<AccountPlan>& plans) {
 }
 
 EvidencePtr Bench::first_connection_in(const std::vector<AccountPlan>& plans) {
-  constexpr int tries = 3;
-  EvidencePtr met;
-  for (int i = 0; i < tries; ++i) {
-    (void)lay_out(plans, Connections::kept);
-    const std::uint64_t mark = reset_unit();
-    // What its former life had under way may be decided as late as now, and is not its restart's.
-    std::uint64_t former = 0;  // the last connection of its former life; they are numbered as they are accepted
-    for (const EvidencePtr& accepted : seen("tcp_accepted", 0)) {
-      if (accepted->number < mark) former = std::max(former, accepted->connection);
-    }
-    met = await(
-        [&](const Evidence& piece) {
-          const bool decided = piece.kind == "registered" || piece.kind == "refused" || piece.kind == "connack";
-          return decided && of_unit(piece) && piece.connection > former;
-        },
-        mark, connect_limit());
-    if (!met || met->kind != "connack") return met;
-    note("the unit met the new world before its restart, and was restarted in a fresh one");
-  }
-  throw Inconclusive(
-      fmt::format("in {} restarts the unit always met the new world before (evidence #{})", tries, met->number));
+  const std::uint64_t mark = restart_in(plans);
+  return await(
+      [](const Evidence& piece) {
+        return of_unit(piece) && (piece.kind == "registered" || piece.kind == "refused" || piece.kind == "connack");
+      },
+      mark, connect_limit());
 }
 
 std::uint64_t Bench::drop_connections() {

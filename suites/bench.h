@@ -73,15 +73,15 @@ class Bench {
   [[nodiscard]] cloud::CloudAccount& account(const cloud::Place& place) { return parts_.cloud.account(place); }
   [[nodiscard]] cloud::Cloud& cloud() { return parts_.cloud; }
   [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
-  enum class Connections { ended, kept };
-  /// Forgets everything that accounts know and registers this instead. Connections are kept where the unit is restarted
-  /// next: else it might meet the new world before.
-  /// Returns the mark from which evidence belongs to the new world: with connections ended, whatever comes after it is
-  /// of a connection that began after the old ones had ended.
-  std::uint64_t lay_out(const std::vector<AccountPlan>& plans, Connections connections = Connections::ended);
-  /// Lays `plans` out and resets the unit, so that its first connection in them is that of its restart; returns how the
-  /// endpoint met it (`registered`, `refused`), or null if the unit did not connect within its limit. A unit that lost
-  /// its connection meanwhile, and met the new world before its restart, is restarted in a fresh one.
+  /// Ends all connections, forgets everything that accounts know and registers this instead. Returns the mark from
+  /// which evidence belongs to the new world: whatever comes after it is of a connection that began after the old ones
+  /// had ended.
+  std::uint64_t lay_out(const std::vector<AccountPlan>& plans);
+  /// Lays `plans` out, makes a change to that, and resets the unit, whose connections wait meanwhile: none of its
+  /// former life meets the new world. Returns the mark from which evidence is of its new life.
+  std::uint64_t restart_in(const std::vector<AccountPlan>& plans, const std::function<void()>& change = {});
+  /// How the endpoint met the unit's first connection after restart_in(): `registered`, `refused`, `connack`, or null
+  /// if it did not connect within its limit.
   [[nodiscard]] EvidencePtr first_connection_in(const std::vector<AccountPlan>& plans);
   /// What the accounts know is forgotten, at this very moment; connections end.
   void forget_registrations() { parts_.cloud.reset(); }

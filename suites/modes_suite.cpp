@@ -37,11 +37,10 @@ void sni_only_mode_by_jitp(Bench& bench) { registers_and_is_served(bench, Certif
 /// A knows the CA in DEFAULT mode, B in SNI_ONLY mode; the unit's endpoint name belongs to A, then to B.
 void lands_where_the_name_belongs(Bench& bench, bool certificate_registered) {
   for (const cloud::Place& owner : {bench.account_a(), bench.account_b()}) {
-    bench.lay_out({{bench.account_a(), CertificateMode::default_mode, certificate_registered},
-                   {bench.account_b(), CertificateMode::sni_only, certificate_registered}},
-                  Bench::Connections::kept);
-    bench.give_name_to(owner);
-    const std::uint64_t mark = bench.reset_unit();
+    const std::uint64_t mark =
+        bench.restart_in({{bench.account_a(), CertificateMode::default_mode, certificate_registered},
+                          {bench.account_b(), CertificateMode::sni_only, certificate_registered}},
+                         [&] { bench.give_name_to(owner); });
     const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
     const auto refusals = bench.seen("refused", mark);
     for (const EvidencePtr& refusal : refusals) bench.opportunity(refusal);
@@ -77,13 +76,13 @@ void refused_then_registered(Bench& bench) {
   for (const RefuseForm form : {RefuseForm::alert, RefuseForm::close_after_connect}) {
     for (const bool from_boot : {true, false}) {
       const auto refuse = [&] {
+        const auto deviate = [&] { bench.cloud().set_deviation({.refuse = form}); };
         if (from_boot) {
-          bench.lay_out({}, Bench::Connections::kept);
+          bench.restart_in({}, deviate);
         } else {
+          deviate();
           bench.forget_registrations();
         }
-        bench.cloud().set_deviation({.refuse = form});
-        if (from_boot) bench.reset_unit();
       };
       if (!from_boot) bench.bring_to_served();
       expect_served_after_refusals(bench,
@@ -110,10 +109,10 @@ void refused_then_enabled(Bench& bench) {
   for (const bool by_status : {true, false}) {
     for (const RefuseForm form : {RefuseForm::alert, RefuseForm::close_after_connect}) {
       const auto refuse = [&] {
-        bench.lay_out({{home, CertificateMode::default_mode, false}}, Bench::Connections::kept);
-        set(by_status, false);
-        bench.cloud().set_deviation({.refuse = form});
-        bench.reset_unit();
+        bench.restart_in({{home, CertificateMode::default_mode, false}}, [&] {
+          set(by_status, false);
+          bench.cloud().set_deviation({.refuse = form});
+        });
       };
       expect_served_after_refusals(bench, {.form = form,
                                            .expected_reason = by_status ? "ca_inactive" : "auto_registration_disabled",
@@ -158,9 +157,7 @@ void registers_again_in_the_other_mode(Bench& bench) {
 // Fails firmware whose ClientHello carries no server name.
 void registered_without_its_ca(Bench& bench) {
   const cloud::Place home = bench.account_a();
-  bench.lay_out({}, Bench::Connections::kept);
-  bench.register_certificate_alone(home);
-  const std::uint64_t mark = bench.reset_unit();
+  const std::uint64_t mark = bench.restart_in({}, [&] { bench.register_certificate_alone(home); });
   const EvidencePtr hello = bench.await_kind("client_hello", mark, bench.connect_limit());
   if (!hello) throw Inconclusive("no ClientHello within " + in_ms(bench.connect_limit()) + " of a reset");
   bench.opportunity(hello);

@@ -71,8 +71,8 @@ void expect_nothing_of(Bench& bench, const std::string& account, const Hello& he
   }
 }
 
-/// Has a unit connect until it offers no session of this account's own, which it may hold from an earlier stay and would
-/// rather offer.
+/// Has a unit connect until it offers no session of this account's own, which it may hold from an earlier stay and
+/// would rather offer.
 void use_up_sessions_of(Bench& bench, const std::string& account) {
   for (int i = 0; i < reconnections; ++i) {
     const std::uint64_t mark = bench.now();
