@@ -11,6 +11,7 @@ import tempfile
 BUILD = pathlib.Path(os.environ.get("HILMARK_BUILD", "build"))
 LAB = "boards/virtual/lab.yaml"
 PROCESS_LAB = "boards/process/lab.yaml"
+SELFCHECK_LAB = "boards/virtual/selfcheck.yaml"
 IMAGES = BUILD / "images"
 
 
@@ -28,7 +29,7 @@ def lab_file(folder, lab=LAB):
     if BUILD == pathlib.Path("build"):
         return lab
     text = pathlib.Path(lab).read_text().replace("build/", f"{BUILD}/")
-    path = pathlib.Path(folder) / "lab.yaml"
+    path = pathlib.Path(folder) / pathlib.Path(lab).name
     path.write_text(text)
     return str(path)
 

@@ -35,6 +35,7 @@ class Dealt : public ::testing::Test {
     unit.id = id;
     unit.kind = "virtual";
     unit.chip = chip;
+    unit.board = "board_" + chip;
     unit.firmware = (folder_.path() / "golden.img").string();
     unit.capabilities = {"reset"};
     return unit;
@@ -74,6 +75,7 @@ TEST_F(Dealt, GoldenUnitsComeFirstThenEachDefectOnEachChip) {
 TEST_F(Dealt, InHasteEachIsTriedOnceByTheCasesThatListIt) {
   const auto dealt = deal_all(true);
   ASSERT_TRUE(dealt) << dealt.error().message;
+  EXPECT_THAT(units_of(dealt->batches[0]), ElementsAre("one:", "three:", "client:"));
   EXPECT_THAT(units_of(dealt->batches[1]), ElementsAre("lost:lost", "one:no-sni"));
   EXPECT_THAT(dealt->batches[1][0].cases, ElementsAre("SNI-04", "SNI-01", "LIFE-06"));
 }

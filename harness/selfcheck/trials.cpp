@@ -36,7 +36,11 @@ class Dealer {
   Result<Deal> deal(const std::vector<SeededDefect>& defects) {
     Deal result;
     Batch golden;
-    for (const BenchUnit& unit : bench_.units) golden.push_back({.unit = unit.id, .of = unit.id});
+    std::set<std::string> boards;
+    for (const BenchUnit& unit : bench_.units) {
+      if (quick_ && !unit.firmware.empty() && !boards.insert(unit.board).second) continue;
+      golden.push_back({.unit = unit.id, .of = unit.id});
+    }
     result.batches.push_back(std::move(golden));
     for (const SeededDefect& defect : defects) {
       if (auto checked = check(defect); !checked) return fail(checked.error());
