@@ -34,7 +34,7 @@ void tell_lines(const std::string& text, std::string_view indent, const Line& li
   }
 }
 
-void tell_finding(const CaseOutcome& outcome, const RunStory& run, bool colour, const Line& line) {
+void tell_case(const CaseOutcome& outcome, const RunStory& run, bool colour, const Line& line) {
   static constexpr std::size_t max_message_bytes = 2000;
   std::string what(name_of(outcome.verdict));
   if (!outcome.error_type.empty() && outcome.error_type != what) what += " (" + outcome.error_type + ")";
@@ -45,8 +45,9 @@ void tell_finding(const CaseOutcome& outcome, const RunStory& run, bool colour, 
                    round, outcome.unit->is_virtual ? " (VIRTUAL)" : ""));
   tell_lines(printable(shortened(outcome.message, max_message_bytes)), "  ", line);
   tell_lines(printable(fmt::format("claim: {} [{}]", outcome.planned->demand, outcome.planned->source)), "  ", line);
+  for (const std::string& note : outcome.notes) tell_lines(printable(note), "  ", line);
   for (const std::string& evidence : outcome.evidence_lines) tell_lines(evidence, "  ", line);
-  line("  again: " + repeat_command(run, outcome));
+  if (outcome.verdict != Verdict::pass) line("  again: " + repeat_command(run, outcome));
 }
 
 bool is_finding(const CaseOutcome& outcome) {
@@ -71,9 +72,14 @@ Result<void> tell_run(const std::filesystem::path& events, const TerminalOptions
   const auto overview = overview_of(events);
   if (!overview) return fail(overview.error());
   std::size_t findings = 0;
+  // Whoever runs a case or two wants to read what happened, not only that it went well.
+  static constexpr std::uint64_t few_cases = 4;
+  const Counts& all = overview->tally.counts;
+  const bool in_full = all.all() - all[Verdict::skip] <= few_cases;
   RunFollower follower(RunFollower::Keep::evidence, [&](const CaseOutcome& outcome) {
-    if (is_finding(outcome) && ++findings <= options.max_findings)
-      tell_finding(outcome, overview->run(), options.colour, line);
+    const bool told = is_finding(outcome) || (in_full && outcome.verdict == Verdict::pass);
+    if (told && ++findings <= options.max_findings)
+      tell_case(outcome, overview->run(), options.colour, line);
   });
   if (auto followed = follow_file(events, follower, overview->bytes); !followed) return fail(followed.error());
   if (findings > options.max_findings) {
@@ -82,10 +88,9 @@ Result<void> tell_run(const std::filesystem::path& events, const TerminalOptions
   }
   line("");
   for (const UnitOverview& unit : overview->units) tell_unit(unit, line);
-  const Counts& counts = overview->tally.counts;
-  line(fmt::format("{} verdicts on {} unit{}{}: {}", counts.all(), overview->units.size(),
+  line(fmt::format("{} verdicts on {} unit{}{}: {}", all.all(), overview->units.size(),
                    overview->units.size() == 1 ? "" : "s", overview->any_virtual() ? " (VIRTUAL)" : "",
-                   in_words(counts)));
+                   in_words(all)));
   return {};
 }
 

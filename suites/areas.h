@@ -16,6 +16,8 @@ void add_session_cases(std::vector<Case>& cases);
 void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);
 void add_move_cases(std::vector<Case>& cases);
+/// DNS: cases of sni, move and lifecycle that the rig's name server provokes.
+void add_resolver_cases(std::vector<Case>& cases);
 void add_tls_cases(std::vector<Case>& cases);
 void add_mqtt_cases(std::vector<Case>& cases);
 

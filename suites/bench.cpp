@@ -84,7 +84,21 @@ std::uint64_t Bench::power_cycle_unit() {
 
 EndpointAddress Bench::address_of(const cloud::Place& place) {
   return {parts_.cloud.account(place).endpoint_name(), parts_.cloud.listen_address(place.region),
-          parts_.cloud.mqtt_port(place.region)};
+          parts_.cloud.mqtt_port(place.region), parts_.resolver == nullptr ? "" : parts_.resolver->address()};
+}
+
+network::Resolver& Bench::resolver() {
+  if (parts_.resolver == nullptr) {
+    throw NotApplicable("this unit has no network of its own, so that the rig's name server does not answer it");
+  }
+  const std::string home = account(account_a()).endpoint_name();
+  if (!parts_.resolver->was_asked_for(home)) {
+    throw NotApplicable(
+        "it has not asked the rig's name server for its endpoint: it dials an address that it was given, or has a "
+        "table "
+        "of names of its own");
+  }
+  return *parts_.resolver;
 }
 
 void Bench::set_endpoint(const EndpointAddress& endpoint) {
@@ -187,6 +201,12 @@ void Bench::allow_only_to_connect(const cloud::Place& place) {
 
 void Bench::allow_all_again(const cloud::Place& place) { attach_policy(place); }
 
+cloud::Place Bench::account_b_elsewhere() const {
+  const cloud::CloudConfig& config = parts_.settings.cloud;
+  if (config.regions.size() < 2) throw NotApplicable("this unit's lab has one region alone");
+  return {config.accounts.at(1), config.regions.at(1)};
+}
+
 std::vector<cloud::Place> Bench::tour() const {
   std::vector<cloud::Place> places;
   for (const std::string& account : parts_.settings.tour_accounts) places.push_back({account, region()});
@@ -261,6 +281,7 @@ void Bench::transfer_certificate(const cloud::Place& from, const cloud::Place& t
 
 std::uint64_t Bench::lay_out(const std::vector<AccountPlan>& plans) {
   parts_.cloud.set_deviation({});
+  if (parts_.resolver != nullptr) parts_.resolver->restore();
   parts_.cloud.reset();
   const std::uint64_t mark = now();
   // A unit that is back already must not meet half of it, and register itself where the rig is about to.

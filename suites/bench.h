@@ -11,6 +11,7 @@
 
 #include "drivers/unit/unit.h"
 #include "fixtures/cloud/cloud.h"
+#include "fixtures/network/resolver.h"
 #include "fixtures/pki/pki.h"
 #include "harness/base/evidence.h"
 #include "suites/observations.h"
@@ -38,6 +39,7 @@ struct BenchParts {
   cloud::Cloud& cloud;
   const pki::ServerAuthority& servers;
   const pki::DeviceAuthority& devices;
+  network::Resolver* resolver = nullptr;  ///< none where the unit has no network of its own
 };
 
 class Bench {
@@ -68,10 +70,16 @@ class Bench {
   // --- its world
   [[nodiscard]] cloud::Place account_a() const { return {parts_.settings.cloud.accounts.at(0), region()}; }
   [[nodiscard]] cloud::Place account_b() const { return {parts_.settings.cloud.accounts.at(1), region()}; }
+  /// B in the lab's second region, which has an address of its own. Ends the case as not applicable if there is none.
+  [[nodiscard]] cloud::Place account_b_elsewhere() const;
   /// Twenty further accounts in the region of A and B.
   [[nodiscard]] std::vector<cloud::Place> tour() const;
   [[nodiscard]] cloud::CloudAccount& account(const cloud::Place& place) { return parts_.cloud.account(place); }
   [[nodiscard]] cloud::Cloud& cloud() { return parts_.cloud; }
+  /// The rig's name server, which answers as it should again once a world is laid out. Ends the case as not applicable
+  /// if the unit has none, or has not asked it for its home endpoint in this run.
+  [[nodiscard]] network::Resolver& resolver();
+  [[nodiscard]] bool has_resolver() const { return parts_.resolver != nullptr; }
   [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
   /// Ends all connections, forgets everything that accounts know and registers this instead. Returns the mark from
   /// which evidence belongs to the new world: whatever comes after it is of a connection that began after the old ones
@@ -127,6 +135,10 @@ class Bench {
     return await_kind("connack", after, limit);
   }
   [[nodiscard]] std::vector<EvidencePtr> seen(std::string_view kind, std::uint64_t after) const;
+  /// All matching evidence since, whoever it is of.
+  [[nodiscard]] std::vector<EvidencePtr> all(const EvidenceLog::Matcher& matches, std::uint64_t after) const {
+    return parts_.evidence.all(matches, after);
+  }
   /// All ClientHellos of connections that were accepted after `after`.
   [[nodiscard]] std::vector<Hello> hellos_since(std::uint64_t after) const;
   [[nodiscard]] std::optional<Hello> await_hello(

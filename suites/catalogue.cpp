@@ -17,6 +17,7 @@ const std::vector<Case>& catalogue() {
     add_tls_cases(all);
     add_mqtt_cases(all);
     add_lifecycle_cases(all);
+    add_resolver_cases(all);
     // Last: a unit that insists on the sessions which they hand out has no way back.
     add_session_cases(all);
     return all;

@@ -13,7 +13,8 @@ namespace {
 using cloud::CertificateMode;
 
 /// The unit is told its new endpoint and must be served there with the identity that it has.
-void expect_move(Bench& bench, const cloud::Place& to, CertificateMode mode) {
+/// Returns the CONNACK there.
+EvidencePtr expect_move(Bench& bench, const cloud::Place& to, CertificateMode mode) {
   const std::uint64_t mark = bench.now();
   bench.move_to(to);
   const EvidencePtr served = bench.await_kind("connack", mark, bench.reconnect_limit());
@@ -26,6 +27,7 @@ void expect_move(Bench& bench, const cloud::Place& to, CertificateMode mode) {
   bench.rests_on(served);
   EXPECT_THAT(Landing::from(served),
               testing::AllOf(LandedIn(to.account), InMode(name_of(mode)), WithCertificate(bench.certificate_id())));
+  return served;
 }
 
 /// Both accounts share the CA; the unit is served in A.
@@ -68,9 +70,13 @@ void to_and_fro_ten_times(Bench& bench) {
   for (int move = 1; move <= 10; ++move) {
     SCOPED_TRACE(fmt::format("move {} of 10", move));
     const bool to_b = move % 2 == 1;
-    expect_move(bench, to_b ? bench.account_b() : bench.account_a(),
-                to_b ? CertificateMode::sni_only : CertificateMode::default_mode);
+    const cloud::Place to = to_b ? bench.account_b() : bench.account_a();
+    const CertificateMode mode = to_b ? CertificateMode::sni_only : CertificateMode::default_mode;
+    const EvidencePtr served = expect_move(bench, to, mode);
     if (testing::Test::HasFailure()) return;
+    bench.note(fmt::format("move {:>2}: told \"{}\", served by account {} in {} mode with certificate {}… (evidence #{})",
+                           move, bench.configured_name(), to.account, name_of(mode),
+                           bench.certificate_id().substr(0, 12), served->number));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <boost/json/array.hpp>
 #include <gtest/gtest.h>
 
+#include "fixtures/network/resolver.h"
 #include "suites/bench.h"
 #include "suites/case.h"
 
@@ -212,20 +213,19 @@ void run_tests(Session& session, const RunSettings& settings) {
   [[maybe_unused]] const int status = RUN_ALL_TESTS();
 }
 
-Result<void> write_hosts(const RunSettings& settings, cloud::Cloud& cloud) {
-  if (settings.hosts_file.empty()) return {};
-  std::string content = "127.0.0.1 localhost\n";
+/// Null where the unit has no network of its own.
+Result<std::unique_ptr<network::Resolver>> start_resolver(const RunSettings& settings, cloud::Cloud& cloud,
+                                                          EvidenceLog& evidence) {
+  if (settings.resolver.empty()) return nullptr;
+  auto resolver = network::Resolver::start({.address = settings.resolver}, evidence);
+  if (!resolver) return fail(resolver.error());
   for (const std::string& account : settings.cloud.accounts) {
     for (const std::string& region : settings.cloud.regions) {
-      content += fmt::format("{} {}\n", cloud.listen_address(region), cloud.account({account, region}).endpoint_name());
+      const std::string name = cloud.account({account, region}).endpoint_name();
+      (*resolver)->add_name(name, {.address = cloud.listen_address(region)});
     }
   }
-  // The unit sees this very inode, so it is written in place.
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(settings.hosts_file.c_str(), "we"), std::fclose);
-  if (!file || std::fwrite(content.data(), 1, content.size(), file.get()) != content.size()) {
-    return fail(ErrorKind::rig, "cannot write {}: {}", settings.hosts_file.string(), errno_text(errno));
-  }
-  return {};
+  return resolver;
 }
 
 Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, const EventSink& sink) {
@@ -265,9 +265,10 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
   if (!devices) return fail(devices.error(), "making the device authority");
   auto cloud = cloud::Cloud::start(settings.cloud, *servers, evidence, clock);
   if (!cloud) return fail(cloud.error());
-  if (auto written = write_hosts(settings, **cloud); !written) return written;
+  const auto resolver = start_resolver(settings, **cloud, evidence);
+  if (!resolver) return fail(resolver.error());
 
-  Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices});
+  Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices, resolver->get()});
   evidence.on_added(EvidenceTap(sink, bench));
   Result<void> outcome = make_ready(unit, bench, settings, sink);
   const bool unit_said_no =

@@ -24,9 +24,8 @@ struct RunSettings {
   /// Of the cloud's accounts those that cases tour beside A and B.
   std::vector<std::string> tour_accounts;
   std::string client_id;  ///< the identity's common name and MQTT client id
-  /// The file in which names are resolved for the unit (its /etc/hosts), or empty; the endpoint names are written to
-  /// it.
-  std::filesystem::path hosts_file;
+  /// The loopback address at which a name server of the rig's answers the unit, at port 53; empty: there is none.
+  std::string resolver;
 };
 
 /// Takes an event (reports/events.md) without `v`, `time`, `unit`, `virtual`: the harness adds them.

@@ -79,6 +79,14 @@ void new_name_after_a_move(Bench& bench) {
     bench.opportunity(hello.evidence);
     EXPECT_THAT(hello, CarriesServerName(bench.configured_name()));
   }
+  const std::string old_name = bench.account(bench.account_a()).endpoint_name();
+  const auto asks_for_old = [&](const Evidence& piece) {
+    return piece.kind == "dns_question" && same_name(piece.text("name"), old_name);
+  };
+  for (const EvidencePtr& question : bench.all(asks_for_old, mark)) {
+    bench.rests_on(question);
+    ADD_FAILURE() << "DNS question #" << question->number << " is for the old name " << old_name;
+  }
 }
 
 }  // namespace
@@ -129,10 +137,10 @@ void add_sni_cases(std::vector<Case>& cases) {
                    .title = "only the new name after a move",
                    .demand =
                        "from the first ClientHello after the change is confirmed every name is the new endpoint's, "
-                       "over one reset as well",
+                       "over one reset as well, and no DNS question is for the old one",
                    .source = "RFC 6066 section 3; the service's rule for SNI_ONLY",
                    .needs = {Capability::reset, Capability::endpoint},
-                   .defects = {"sni-stale"},
+                   .defects = {"sni-stale", "dns-stale"},
                    .depends_on = {"LIFE-06", "SNI-01", "SNI-02", "SNI-03"},
                    .opportunity = "a ClientHello after the change",
                    .body = new_name_after_a_move,

@@ -28,6 +28,7 @@ const std::map<std::string, std::vector<std::string>>& verbs() {
       {"private_key", {"value"}},
       {"endpoint", {"value"}},
       {"connect_address", {"value"}},
+      {"resolver", {"value"}},
       {"port", {"value"}},
       {"topic", {"value"}},
       {"setting", {"key", "value"}},

@@ -15,7 +15,7 @@ TEST(CommandSet, ExpressLinkHasAllVerbsOfABoardThatMakesItsOwnKey) {
   const CommandSet set = expresslink();
   for (const char* verb :
        {"ping", "echo", "build_id", "keygen", "csr", "client_id", "trust_anchor", "certificate", "endpoint",
-        "connect_address", "port", "topic", "setting", "connect", "disconnect", "reset", "bootloader"}) {
+        "connect_address", "resolver", "port", "topic", "setting", "connect", "disconnect", "reset", "bootloader"}) {
     EXPECT_TRUE(set.has(verb)) << verb;
   }
   EXPECT_FALSE(set.has("private_key"));

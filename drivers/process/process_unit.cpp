@@ -87,7 +87,10 @@ class ProcessUnit final : public Unit {
 
   Result<void> set_endpoint(const EndpointAddress& endpoint) override {
     evidence_.add("rig", "set_endpoint",
-                  {{"name", endpoint.name}, {"connect_address", endpoint.connect_address}, {"port", endpoint.port}});
+                  {{"name", endpoint.name},
+                   {"connect_address", endpoint.connect_address},
+                   {"port", endpoint.port},
+                   {"resolver", endpoint.resolver}});
     endpoint_ = endpoint;
     return wanted_ ? launch(config_.stop_grace) : Result<void>();
   }
@@ -115,7 +118,7 @@ class ProcessUnit final : public Unit {
     variables["HILMARK_PORT"] = std::to_string(endpoint_->port);
     variables["HILMARK_CLIENT_ID"] = client_id_;
     variables["HILMARK_TOPIC"] = config_.topic;
-    variables["HILMARK_RESOLVER"] = config_.resolver;
+    variables["HILMARK_RESOLVER"] = endpoint_->resolver.empty() ? "" : endpoint_->resolver + ":53";
     const std::pair<const char*, const char*> files[] = {{"HILMARK_CERT", "certificate.pem"},
                                                          {"HILMARK_KEY", "key.pem"},
                                                          {"HILMARK_CHAIN", "chain.pem"},

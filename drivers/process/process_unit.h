@@ -17,7 +17,6 @@ struct ProcessUnitConfig {
   std::filesystem::path working_folder;  ///< empty: the rig's
   std::filesystem::path files;           ///< exists and outlives the unit; keys and certificates are put here
   std::string topic;                     ///< HILMARK_TOPIC
-  std::string resolver;                  ///< HILMARK_RESOLVER, "127.0.0.1:53"; may be empty
   Milliseconds stop_grace{1000};         ///< from SIGTERM to SIGKILL
 };
 

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 const std::string leaf = "-----BEGIN CERTIFICATE-----\nleaf\n-----END CERTIFICATE-----\n";
 const std::string issuer = "-----BEGIN CERTIFICATE-----\nissuer\n-----END CERTIFICATE-----\n";
-const EndpointAddress endpoint{"a.example", "127.0.0.1", 8883};
+const EndpointAddress endpoint{"a.example", "127.0.0.1", 8883, "127.0.0.1"};
 
 class Process : public testing::Test {
  protected:
@@ -66,7 +66,7 @@ TEST_F(Process, IsToldWhereToConnectAndAsWhom) {
   EXPECT_EQ(line("HILMARK_PORT="), "HILMARK_PORT=8883");
   EXPECT_EQ(line("HILMARK_CLIENT_ID="), "HILMARK_CLIENT_ID=device-7");
   EXPECT_EQ(line("HILMARK_TOPIC="), "HILMARK_TOPIC=hilmark/sample");
-  EXPECT_EQ(line("HILMARK_RESOLVER="), "HILMARK_RESOLVER=");
+  EXPECT_EQ(line("HILMARK_RESOLVER="), "HILMARK_RESOLVER=127.0.0.1:53");
   EXPECT_EQ(line("HILMARK_KEY="), "HILMARK_KEY=" + (folder.path() / "key.pem").string());
   EXPECT_EQ(line("HILMARK_ROOT_CA="), "HILMARK_ROOT_CA=" + (folder.path() / "root_ca.pem").string());
   EXPECT_EQ(line("2"), "2") << "the chain holds leaf and issuer";

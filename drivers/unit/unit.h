@@ -51,7 +51,8 @@ struct Timing {
   Milliseconds reconnect_max{180'000};  ///< H1: back by itself after any fault
   Milliseconds handshake{120'000};
   Milliseconds endpoint_command{30'000};
-  Milliseconds watch{60'000};  ///< how long silence is watched where a claim says that something must not happen
+  Milliseconds dns_ttl{10'000};  ///< for how long answers hold that a case moves away from; whole seconds
+  Milliseconds watch{60'000};    ///< how long silence is watched where a claim says that something must not happen
   /// The time in which the service takes 15 attempts of one client at most. Declared shorter only for a device whose
   /// whole clock is compressed for the lab.
   Milliseconds storm_window{10'000};
@@ -74,8 +75,10 @@ struct UnitInfo {
 /// Where a unit shall connect to.
 struct EndpointAddress {
   std::string name;             ///< to send as SNI and to verify: "abc-ats.iot.us-east-1.amazonaws.com"
-  std::string connect_address;  ///< IPv4 address to dial
+  std::string connect_address;  ///< IPv4 address to dial, where names are not to be resolved or cannot be
   std::uint16_t port = 8883;
+  /// IPv4 address of the name server (port 53) that the name is to be asked of; empty: there is none.
+  std::string resolver = {};
   friend bool operator==(const EndpointAddress&, const EndpointAddress&) = default;
 };
 

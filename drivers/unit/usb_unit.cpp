@@ -137,10 +137,22 @@ class UsbUnit final : public Unit {
     return {};
   }
 
-  Result<void> do_set_endpoint(const EndpointAddress& endpoint) {
+  Result<void> do_set_endpoint(EndpointAddress endpoint) {
+    // A unit dials what it is told to dial, or asks the name server that it is told to ask.
+    if (board_.console().commands().has("resolver") && !endpoint.resolver.empty()) {
+      endpoint.connect_address.clear();
+    } else {
+      endpoint.resolver.clear();
+    }
     evidence_.add("rig", "set_endpoint",
-                  {{"name", endpoint.name}, {"connect_address", endpoint.connect_address}, {"port", endpoint.port}});
-    // Each of the three may make a connected firmware move; so only what differs is said, and the name last.
+                  {{"name", endpoint.name},
+                   {"connect_address", endpoint.connect_address},
+                   {"port", endpoint.port},
+                   {"resolver", endpoint.resolver}});
+    // Each of these may make a connected firmware move; so only what differs is said, and the name last.
+    if (!endpoint.resolver.empty() && (!known_endpoint_ || known_endpoint_->resolver != endpoint.resolver)) {
+      if (auto said = say("resolver", {{"value", endpoint.resolver}}); !said) return said;
+    }
     if (!known_endpoint_ || known_endpoint_->connect_address != endpoint.connect_address) {
       if (auto said = say("connect_address", {{"value", endpoint.connect_address}}); !said) return said;
     }

@@ -56,6 +56,7 @@ json::object unit_planned_event(const PreparedUnit& prepared) {
             {"handshake_ms", limits.handshake.count()},
             {"endpoint_command_ms", limits.endpoint_command.count()},
             {"watch_ms", limits.watch.count()},
+            {"dns_ttl_ms", limits.dns_ttl.count()},
             {"storm_window_ms", limits.storm_window.count()},
             {"keep_alive_s", limits.keep_alive_s}}},
           {"firmware", prepared.firmware.empty() ? json::value(nullptr) : json::value(prepared.firmware)},

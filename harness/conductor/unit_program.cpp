@@ -33,7 +33,7 @@ class UnitProgram final : public WorkerProgram {
     settings_.rounds = static_cast<int>(orders.rounds);
     settings_.seed = static_cast<std::uint64_t>(orders.seed);
     settings_.client_id = "hilmark-" + orders.unit.id;
-    settings_.hosts_file = world.hosts_file;
+    settings_.resolver = resolver_address_for(world);
     settings_.cloud.accounts = orders.accounts;
     settings_.tour_accounts = further_accounts(orders.accounts);
     settings_.cloud.accounts.insert(settings_.cloud.accounts.end(), settings_.tour_accounts.begin(),

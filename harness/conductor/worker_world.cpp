@@ -80,7 +80,8 @@ Result<World> enter_world(const WorkerOrders& orders) {
   } else if (world.own_network) {
     return fail(isolated.error(), "unit {}", unit.id);
   } else {
-    world.notes.push_back(isolated.error().message + ": programs of this worker share the machine's /etc/hosts");
+    world.notes.push_back(isolated.error().message +
+                          ": programs of this worker share the machine's /etc/hosts and /etc/resolv.conf");
   }
   return world;
 }
@@ -105,12 +106,18 @@ Result<void> furnish_world(World& world, const std::filesystem::path& folder) {
                                       folder.string(), errno_text(errno)));
   }
   if (!world.own_network) return {};
-  if (std::error_code ignored; !std::filesystem::exists("/etc/hosts", ignored)) {
-    world.notes.emplace_back("there is no /etc/hosts: a program under test cannot resolve endpoint names by it");
-    return {};
+  // Programs ask the rig's name server for all but localhost, and for names as they are.
+  const std::pair<const char*, std::string> files[] = {
+      {"/etc/hosts", "127.0.0.1 localhost\n"},
+      {"/etc/resolv.conf",
+       fmt::format("nameserver {}\nsearch .\noptions timeout:1 attempts:2\n", resolver_address_for(world))}};
+  for (const auto& [file, content] : files) {
+    if (std::error_code ignored; !std::filesystem::exists(file, ignored)) {
+      world.notes.push_back(fmt::format("there is no {}: a program under test may not find endpoint names", file));
+      continue;
+    }
+    if (auto shown = overlay_file(file, content, folder); !shown) return shown;
   }
-  if (auto shown = overlay_file("/etc/hosts", "127.0.0.1 localhost\n", folder); !shown) return shown;
-  world.hosts_file = folder / "hosts";
   return {};
 }
 
@@ -129,6 +136,8 @@ std::map<std::string, std::string> listen_addresses(const BenchUnit& unit, const
 std::uint16_t mqtt_port_for(const BenchUnit& unit, const World& world) {
   return world.own_network || unit.kind == "usb" ? standard_mqtt_port : 0;
 }
+
+std::string resolver_address_for(const World& world) { return world.own_network ? "127.0.0.1" : ""; }
 
 Result<void> check_ports_free(const std::map<std::string, std::string>& addresses, std::uint16_t port) {
   if (port == 0) return {};

@@ -19,6 +19,7 @@ TimingFacts layered(const TimingFacts& board, const TimingFacts& lab) {
           .handshake_ms = pick(board.handshake_ms, lab.handshake_ms),
           .endpoint_command_ms = pick(board.endpoint_command_ms, lab.endpoint_command_ms),
           .watch_ms = pick(board.watch_ms, lab.watch_ms),
+          .dns_ttl_ms = pick(board.dns_ttl_ms, lab.dns_ttl_ms),
           .storm_window_ms = pick(board.storm_window_ms, lab.storm_window_ms),
           .keep_alive_s = pick(board.keep_alive_s, lab.keep_alive_s)};
 }
@@ -83,6 +84,7 @@ Timing BenchUnit::limits() const {
   set(limits.handshake, timing.handshake_ms);
   set(limits.endpoint_command, timing.endpoint_command_ms);
   set(limits.watch, timing.watch_ms);
+  set(limits.dns_ttl, timing.dns_ttl_ms);
   set(limits.storm_window, timing.storm_window_ms);
   limits.keep_alive_s = static_cast<int>(timing.keep_alive_s.value_or(limits.keep_alive_s));
   return limits;

@@ -49,7 +49,10 @@ void take_option(Settings& settings, const std::string& name, const std::string&
 Settings read_settings(const std::vector<std::string>& arguments) {
   Settings settings;
   settings.endpoint = required("HILMARK_ENDPOINT");
-  settings.connect_address = from_environment("HILMARK_CONNECT_ADDRESS");
+  // Where there is a name server, its word counts.
+  if (from_environment("HILMARK_RESOLVER").empty()) {
+    settings.connect_address = from_environment("HILMARK_CONNECT_ADDRESS");
+  }
   settings.port = required("HILMARK_PORT");
   settings.chain_file = required("HILMARK_CHAIN");
   settings.key_file = required("HILMARK_KEY");

@@ -15,6 +15,7 @@
 namespace {
 
 using namespace std::string_literals;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -74,7 +75,7 @@ class App : public testing::Test {
     return said();
   }
 
-  void set(const std::string& line) { ASSERT_THAT(ask("AT+" + line), testing::Contains("OK")) << line; }
+  void set(const std::string& line) { ASSERT_THAT(ask("AT+" + line), Contains("OK")) << line; }
 
   void provision() {
     char pem[4096];
@@ -186,6 +187,28 @@ TEST_F(App, GivesUpEachStageInTime) {
   said();
   turn(5000);
   EXPECT_THAT(said(), ElementsAre(HasSubstr("no answer to the DNS question"), StartsWith("+R")));
+}
+
+TEST_F(App, AsksTheNameServerThatItWasGivenAndKeepsTheAnswerForItsTime) {
+  provision();
+  set("XCONF ConnectAddress=");
+  set("XCONF Resolver=10.0.0.53");
+  net_.resolves = PORT_OK;
+  net_.answer = {.ipv4 = 0x0A000007, .ttl_s = 3, .canonical_name = "other.example"};
+  net_.reaches = PORT_FAILED;
+  ask("AT+CONNECT");
+  turn();
+  EXPECT_EQ(net_.server_ipv4, 0x0A000035U);
+  EXPECT_THAT(net_.questions, ElementsAre("a.example"));
+  EXPECT_THAT(net_.addresses, Contains(0x0A000007U));
+  turn(2000);
+  EXPECT_EQ(net_.questions.size(), 1U);
+  EXPECT_EQ(net_.addresses.size(), 2U);
+  turn(4000);
+  EXPECT_EQ(net_.questions.size(), 2U);
+  net_.reaches = PORT_OK;
+  turn(8000);
+  EXPECT_EQ(tls_.server_names.back(), "a.example") << "the name that it was given, not the canonical one";
 }
 
 TEST_F(App, PingsBeforeTheKeepAliveIsOverAndHearsSilence) {

@@ -68,7 +68,8 @@ static void install_certificate(struct app* app, const char* pem) {
 
 // What follows a change that is stored.
 static void follow_change(struct app* app, const struct setting_key* key, const char* old_endpoint, uint64_t now_ms) {
-  if (strcmp(key->name, "ConnectAddress") == 0 || strcmp(key->name, "Port") == 0) {
+  if (strcmp(key->name, "ConnectAddress") == 0 || strcmp(key->name, "Resolver") == 0 ||
+      strcmp(key->name, "Port") == 0) {
     connection_restart(&app->connection, false, "the address to connect to changed", now_ms);
   }
   if (strcmp(key->name, "Endpoint") != 0) return;

@@ -207,6 +207,23 @@ static void reach(struct connection* connection, uint64_t now_ms) {
   if (port_net_connect_start(connection->net, ipv4, port) == PORT_FAILED) fail_reaching(connection, now_ms);
 }
 
+static void resolve(struct connection* connection, uint64_t now_ms) {
+  snprintf(connection->question, sizeof connection->question, "%s",
+           deviations_question(connection->deviations, connection->endpoint));
+  const struct port_net_answer* known = name_cache_get(&connection->names, connection->question, now_ms);
+  if (known != NULL) {
+    connection->ipv4 = known->ipv4;
+    reach(connection, now_ms);
+    return;
+  }
+  uint32_t server_ipv4 = 0;
+  settings_parse_ipv4(connection->settings->resolver, &server_ipv4);
+  enter(connection, CONNECTION_RESOLVING, now_ms);
+  if (port_net_resolve_start(connection->net, connection->question, server_ipv4) == PORT_FAILED) {
+    fail_reaching(connection, now_ms);
+  }
+}
+
 static void begin_attempt(struct connection* connection, uint64_t now_ms) {
   const struct settings* settings = connection->settings;
   snprintf(connection->endpoint, sizeof connection->endpoint, "%s",
@@ -217,14 +234,18 @@ static void begin_attempt(struct connection* connection, uint64_t now_ms) {
     reach(connection, now_ms);
     return;
   }
-  enter(connection, CONNECTION_RESOLVING, now_ms);
-  if (port_net_resolve_start(connection->net, connection->endpoint) == PORT_FAILED) fail_reaching(connection, now_ms);
+  resolve(connection, now_ms);
 }
 
 static void step_resolving(struct connection* connection, uint64_t now_ms) {
-  const enum port_result result = port_net_resolve_poll(connection->net, &connection->ipv4);
-  if (result == PORT_OK) reach(connection, now_ms);
+  struct port_net_answer answer;
+  const enum port_result result = port_net_resolve_poll(connection->net, &answer);
   if (result == PORT_FAILED) fail_reaching(connection, now_ms);
+  if (result != PORT_OK) return;
+  deviations_on_answer(connection->deviations, &answer);
+  name_cache_put(&connection->names, connection->question, &answer, now_ms);
+  connection->ipv4 = answer.ipv4;
+  reach(connection, now_ms);
 }
 
 static void begin_handshake(struct connection* connection, uint64_t now_ms) {

@@ -8,6 +8,7 @@
 #include "app/backoff.h"
 #include "app/console.h"
 #include "app/deviations.h"
+#include "app/name_cache.h"
 #include "app/session.h"
 #include "app/settings.h"
 #include "port/port_net.h"
@@ -42,6 +43,8 @@ struct connection {
   struct backoff backoff;
   bool hello_is_out;
   bool told_what_is_missing;
+  struct name_cache names;
+  char question[SETTINGS_ENDPOINT_BYTES];  // the name that is asked for
   uint32_t ipv4;
   char address[SETTINGS_ADDRESS_BYTES];
   char endpoint[SETTINGS_ENDPOINT_BYTES];  // of this attempt

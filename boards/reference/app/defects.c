@@ -56,6 +56,18 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
          "Keeps a change of endpoint in RAM only; the first endpoint that it was given is in flash."},
     [DEFECT_ENDPOINT_FALLS_BACK] = {"endpoint-falls-back",
                                     "After a boot it first goes to the first endpoint that it was ever given."},
+    [DEFECT_SNI_FROM_CNAME] =
+        {"sni-from-cname",
+         "Sends, and verifies, the name to which the endpoint's CNAME leads, where DNS answers by "
+         "one."},
+    [DEFECT_DNS_CACHED_FOREVER] =
+        {"dns-cached-forever", "Keeps the last DNS answer until it asks for another name, whatever its time to live."},
+    [DEFECT_DNS_STALE] =
+        {"dns-stale", "After a move it goes on dialling the address of the name that first served it since the boot."},
+    [DEFECT_MOVE_BRICKS] =
+        {"move-bricks",
+         "Once it cannot reach an endpoint after it was served, it tries that one alone until the next "
+         "boot."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

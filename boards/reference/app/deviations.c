@@ -27,9 +27,17 @@ const char* deviations_endpoint(struct deviations* deviations, const struct sett
       if (deviations->tried_first_endpoint || settings->first_endpoint[0] == '\0') return settings->endpoint;
       deviations->tried_first_endpoint = true;
       return settings->first_endpoint;
+    case DEFECT_MOVE_BRICKS:
+      if (!deviations->is_stuck) strcpy(deviations->followed, settings->endpoint);
+      return deviations->followed;
     default:
       return settings->endpoint;
   }
+}
+
+const char* deviations_question(const struct deviations* deviations, const char* endpoint) {
+  const bool is_stale = deviations->defect == DEFECT_DNS_STALE && deviations->was_served;
+  return is_stale ? deviations->first_served : endpoint;
 }
 
 bool deviations_wait(const struct deviations* deviations) { return deviations->defect != DEFECT_RECONNECT_STORM; }
@@ -63,6 +71,8 @@ const char* deviations_server_name(struct deviations* deviations, const char* en
       return NULL;
     case DEFECT_SNI_IP_LITERAL:
       return address;
+    case DEFECT_SNI_FROM_CNAME:
+      return deviations->canonical_name[0] == '\0' ? endpoint : deviations->canonical_name;
     case DEFECT_SNI_FIRST_ONLY:
       return deviations->sent_hello ? NULL : endpoint;
     default:
@@ -84,6 +94,9 @@ bool deviations_verify_chain(const struct deviations* deviations) { return devia
 
 const char* deviations_verify_name(const struct deviations* deviations, const char* endpoint) {
   if (deviations->defect == DEFECT_NO_HOSTNAME_CHECK) return NULL;
+  if (deviations->defect == DEFECT_SNI_FROM_CNAME && deviations->canonical_name[0] != '\0') {
+    return deviations->canonical_name;
+  }
   return name_is_stale(deviations) ? deviations->first_served : endpoint;
 }
 
@@ -134,6 +147,11 @@ bool deviations_reserved_flag(const struct deviations* deviations) {
   return deviations->defect == DEFECT_MQTT_MALFORMED;
 }
 
+void deviations_on_answer(struct deviations* deviations, struct port_net_answer* answer) {
+  strcpy(deviations->canonical_name, answer->canonical_name);
+  if (deviations->defect == DEFECT_DNS_CACHED_FOREVER) answer->ttl_s = UINT32_MAX;
+}
+
 void deviations_on_hello(struct deviations* deviations) { deviations->sent_hello = true; }
 
 void deviations_on_served(struct deviations* deviations, const char* endpoint) {
@@ -146,6 +164,7 @@ void deviations_on_served(struct deviations* deviations, const char* endpoint) {
 void deviations_on_end(struct deviations* deviations, enum connection_end end) {
   const bool ended_by_other = end == CONNECTION_END_REFUSED || end == CONNECTION_END_BROKEN;
   if (deviations->defect == DEFECT_NO_RECONNECT && ended_by_other) deviations->stopped = true;
+  if (end == CONNECTION_END_NOT_REACHED && deviations->was_served) deviations->is_stuck = true;
   if (end == CONNECTION_END_REFUSED) deviations->refusals++;
   if (deviations->defect == DEFECT_GIVE_UP_AFTER_REFUSAL && deviations->refusals >= REFUSALS_TO_GIVE_UP) {
     deviations->stopped = true;

@@ -9,6 +9,7 @@
 #include "app/defects.h"
 #include "app/settings.h"
 #include "port/port_crypto.h"
+#include "port/port_net.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,11 +36,13 @@ struct deviations {
   bool ignores_move;
   bool sent_hello;
   bool was_served;
+  bool is_stuck;
   bool stopped;
   unsigned refusals;
   unsigned moves;
   char first_served[SETTINGS_ENDPOINT_BYTES];
   char followed[SETTINGS_ENDPOINT_BYTES];
+  char canonical_name[PORT_NET_NAME_BYTES];
   uint8_t other_key[PORT_PRIVATE_KEY_BYTES];
   char chain[SETTINGS_PEM_BYTES];
 };
@@ -49,6 +52,7 @@ void deviations_init(struct deviations* deviations, enum defect defect);
 // Asked for each attempt.
 bool deviations_allow_attempt(const struct deviations* deviations);
 const char* deviations_endpoint(struct deviations* deviations, const struct settings* settings);
+const char* deviations_question(const struct deviations* deviations, const char* endpoint);
 bool deviations_speak_tls(const struct deviations* deviations);
 const char* deviations_server_name(struct deviations* deviations, const char* endpoint, const char* address);
 // The ClientHello on its way out: its new size, which is at most `room_bytes`.
@@ -65,6 +69,7 @@ const uint8_t* deviations_signing_key(struct deviations* deviations, const uint8
 bool deviations_reserved_flag(const struct deviations* deviations);
 
 // Told as it happens.
+void deviations_on_answer(struct deviations* deviations, struct port_net_answer* answer);
 void deviations_on_hello(struct deviations* deviations);
 void deviations_on_served(struct deviations* deviations, const char* endpoint);
 void deviations_on_end(struct deviations* deviations, enum connection_end end);

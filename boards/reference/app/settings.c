@@ -69,6 +69,7 @@ const struct setting_key setting_table[SETTING_COUNT] = {
     TEXT("Certificate", SETTING_CONF, 4, certificate, is_nothing),
     TEXT("Topic1", SETTING_CONF, 5, topic1, is_topic),
     TEXT("ConnectAddress", SETTING_XCONF, 6, connect_address, is_address),
+    TEXT("Resolver", SETTING_XCONF, 18, resolver, is_address),
     NUMBER("Port", SETTING_XCONF, 7, port, 1, 65535, 8883),
     NUMBER("KeepAliveS", SETTING_XCONF, 8, keep_alive_s, 0, 65535, 60),
     NUMBER("BackoffBaseMs", SETTING_XCONF, 9, backoff_base_ms, 1, DAY_MS, 500),

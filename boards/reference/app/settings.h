@@ -29,6 +29,7 @@ struct settings {
   char certificate[SETTINGS_PEM_BYTES];
   char first_endpoint[SETTINGS_ENDPOINT_BYTES];  // that it was ever given
   char connect_address[SETTINGS_ADDRESS_BYTES];
+  char resolver[SETTINGS_ADDRESS_BYTES];  // the name server; empty: whomever the system asks
   uint32_t port;
   uint32_t keep_alive_s;
   uint32_t backoff_base_ms;
@@ -63,7 +64,7 @@ struct setting_key {
   uint8_t tag;  // names it in flash; never used again for another
 };
 
-enum { SETTING_COUNT = 18 };
+enum { SETTING_COUNT = 19 };
 extern const struct setting_key setting_table[SETTING_COUNT];
 
 #define SETTINGS_DEFAULT_THING_NAME "hilmark-unset"

@@ -13,10 +13,19 @@ extern "C" {
 
 struct port_net;
 
-// Asks for the IPv4 address of `name`. A question asked before is dropped.
-enum port_result port_net_resolve_start(struct port_net* net, const char* name);
-// PORT_OK with the address in host byte order, PORT_AGAIN, or PORT_FAILED.
-enum port_result port_net_resolve_poll(struct port_net* net, uint32_t* ipv4);
+enum { PORT_NET_NAME_BYTES = 256 };
+
+struct port_net_answer {
+  uint32_t ipv4;                             // in host byte order
+  uint32_t ttl_s;                            // for how long it holds (RFC 1035 §3.2.1); 0: for now
+  char canonical_name[PORT_NET_NAME_BYTES];  // where a CNAME led to; empty: there was none
+};
+
+// Asks the name server at `server_ipv4` (0: whomever the system asks) for the IPv4 address of `name`. A question asked
+// before is dropped.
+enum port_result port_net_resolve_start(struct port_net* net, const char* name, uint32_t server_ipv4);
+// PORT_OK with the answer, PORT_AGAIN, or PORT_FAILED.
+enum port_result port_net_resolve_poll(struct port_net* net, struct port_net_answer* answer);
 
 // Opens a connection; one that was open before is closed. PORT_AGAIN means: poll.
 enum port_result port_net_connect_start(struct port_net* net, uint32_t ipv4, uint16_t port);

@@ -204,7 +204,7 @@ class Board:
         return unescape(answer[3:])
 
     def set(self, **values):
-        extended = ("ConnectAddress", "Port", "KeepAliveS", "BackoffBaseMs", "BackoffCapMs", "ConnectTimeoutMs",
+        extended = ("ConnectAddress", "Resolver", "Port", "KeepAliveS", "BackoffBaseMs", "BackoffCapMs", "ConnectTimeoutMs",
                     "PublishPeriodMs")
         for key, value in values.items():
             self.do("AT+%s %s=%s" % ("XCONF" if key in extended else "CONF", key, escape(str(value))))

@@ -88,8 +88,16 @@ port_result port_console_write(port_console* console, const char* bytes, std::si
 
 // Network
 
-port_result port_net_resolve_start(port_net*, const char*) { return PORT_AGAIN; }
-port_result port_net_resolve_poll(port_net*, std::uint32_t*) { return PORT_AGAIN; }
+port_result port_net_resolve_start(port_net* net, const char* name, std::uint32_t server_ipv4) {
+  net->questions.emplace_back(name);
+  net->server_ipv4 = server_ipv4;
+  return PORT_AGAIN;
+}
+
+port_result port_net_resolve_poll(port_net* net, port_net_answer* answer) {
+  *answer = net->answer;
+  return net->resolves;
+}
 
 port_result port_net_connect_start(port_net* net, std::uint32_t ipv4, std::uint16_t) {
   net->addresses.push_back(ipv4);

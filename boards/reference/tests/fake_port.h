@@ -38,6 +38,10 @@ struct port_console {
 };
 
 struct port_net {
+  port_result resolves = PORT_AGAIN;
+  port_net_answer answer{};
+  std::vector<std::string> questions;
+  std::uint32_t server_ipv4 = 0;  // that was asked last
   port_result reaches = PORT_OK;
   std::vector<std::uint32_t> addresses;  // each that was connected to
   bool open = false;

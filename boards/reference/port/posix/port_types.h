@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "port/port_net.h"
 #include "port/port_storage.h"
 
 // The descriptors that a native core finds (boards/wire.md).
@@ -20,7 +21,7 @@ struct port_storage {
   uint8_t frame[12 + PORT_STORAGE_TRANSFER_BYTES];
 };
 
-// getaddrinfo() blocks, so each question has a thread. One that was dropped keeps its place until it comes back.
+// A question to libc blocks, so each question has a thread. One that was dropped keeps its place until it comes back.
 enum { POSIX_LOOKUPS = 4 };
 enum posix_lookup_state { LOOKUP_FREE, LOOKUP_ASKING, LOOKUP_FOUND, LOOKUP_FAILED };
 
@@ -28,9 +29,10 @@ struct posix_lookup {
   atomic_int state;
   bool dropped;
   int wake;  // an eventfd
-  int error;
-  uint32_t ipv4;
-  char name[256];
+  const char* error;  // why it failed
+  uint32_t server_ipv4;
+  struct port_net_answer answer;
+  char name[PORT_NET_NAME_BYTES];
 };
 
 struct port_net {
