@@ -78,8 +78,7 @@ Result<void> tell_run(const std::filesystem::path& events, const TerminalOptions
   const bool in_full = all.all() - all[Verdict::skip] <= few_cases;
   RunFollower follower(RunFollower::Keep::evidence, [&](const CaseOutcome& outcome) {
     const bool told = is_finding(outcome) || (in_full && outcome.verdict == Verdict::pass);
-    if (told && ++findings <= options.max_findings)
-      tell_case(outcome, overview->run(), options.colour, line);
+    if (told && ++findings <= options.max_findings) tell_case(outcome, overview->run(), options.colour, line);
   });
   if (auto followed = follow_file(events, follower, overview->bytes); !followed) return fail(followed.error());
   if (findings > options.max_findings) {
@@ -89,8 +88,7 @@ Result<void> tell_run(const std::filesystem::path& events, const TerminalOptions
   line("");
   for (const UnitOverview& unit : overview->units) tell_unit(unit, line);
   line(fmt::format("{} verdicts on {} unit{}{}: {}", all.all(), overview->units.size(),
-                   overview->units.size() == 1 ? "" : "s", overview->any_virtual() ? " (VIRTUAL)" : "",
-                   in_words(all)));
+                   overview->units.size() == 1 ? "" : "s", overview->any_virtual() ? " (VIRTUAL)" : "", in_words(all)));
   return {};
 }
 

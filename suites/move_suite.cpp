@@ -74,9 +74,9 @@ void to_and_fro_ten_times(Bench& bench) {
     const CertificateMode mode = to_b ? CertificateMode::sni_only : CertificateMode::default_mode;
     const EvidencePtr served = expect_move(bench, to, mode);
     if (testing::Test::HasFailure()) return;
-    bench.note(fmt::format("move {:>2}: told \"{}\", served by account {} in {} mode with certificate {}… (evidence #{})",
-                           move, bench.configured_name(), to.account, name_of(mode),
-                           bench.certificate_id().substr(0, 12), served->number));
+    bench.note(fmt::format(
+        "move {:>2}: told \"{}\", served by account {} in {} mode with certificate {}… (evidence #{})", move,
+        bench.configured_name(), to.account, name_of(mode), bench.certificate_id().substr(0, 12), served->number));
   }
 }
 

@@ -276,7 +276,7 @@ void add_resolver_cases(std::vector<Case>& cases) {
                    .source = "house rule H1",
                    .needs = {Capability::endpoint},
                    .defects = {"move-bricks"},
-                   .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01", "MOVE-04"},
+                   .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01", "MOVE-03", "MOVE-04"},
                    .opportunity = "a question for B's address",
                    .body = out_of_reach_and_back,
                    .file = __FILE__,

@@ -73,6 +73,8 @@ void new_name_after_a_move(Bench& bench) {
   const std::uint64_t mark = bench.drop_connections();
   (void)bench.await_hello(mark, bench.reconnect_limit());
   bench.watch(bench.watch_window());
+  // What it knew of addresses holds no longer, so that it asks again.
+  (void)bench.await_hello(bench.drop_connections(), bench.reconnect_limit());
   (void)bench.await_hello(bench.reset_unit(), bench.connect_limit());
   const auto hellos = bench.hellos_since(mark);
   for (const Hello& hello : hellos) {

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Programs as devices, on stacks that the rig's makers did not write, without any virtual lab: golden units of their own."""
 
+import pathlib
 import unittest
+
+import yaml
 
 import lab
 
@@ -26,6 +29,22 @@ class ProcessUnits(unittest.TestCase):
                 self.assertEqual(skipped & set(verdicts), set(), run.told())
                 self.assertEqual(set(verdicts) | skipped, set(run.verdicts("openssl-client")), run.told())
             self.assertEqual({e["virtual"] for e in run.events("case_finished")}, {False})
+
+    def test_one_that_asks_no_name_server_is_not_judged_by_it(self):
+        client = pathlib.Path(__file__).with_name("dialling_client.py").resolve()
+        content = {"version": 1, "cloud": {"accounts": ["111111111111", "222222222222"], "regions": ["us-east-1", "eu-west-1"]},
+                   "units": [{"id": "dialler", "kind": "process", "command": [str(client)],
+                              "capabilities": ["reset", "endpoint", "install", "tls13"],
+                              "timing": {"connect_ms": 10000, "reconnect_max_ms": 10000, "watch_ms": 500}}]}
+        with lab.temporary_folder() as folder:
+            file = pathlib.Path(folder) / "dialler.yaml"
+            file.write_text(yaml.safe_dump(content))
+            cases = ["SNI-12", "MOVE-03", "MOVE-06", "LIFE-03"]
+            run = lab.run_programs(folder, file, *(word for case in ["LIFE-06", *cases] for word in ("--case", case)))
+            self.assertEqual(run.verdicts("dialler"), {"LIFE-06": "pass", **dict.fromkeys(cases, "skip")}, run.told())
+            told = {e["message"] for e in run.events("case_finished") if e["verdict"] == "skip"}
+            self.assertEqual(len(told), 1)
+            self.assertIn("has not asked the rig's name server", told.pop())
 
 
 if __name__ == "__main__":

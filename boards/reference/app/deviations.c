@@ -28,8 +28,8 @@ const char* deviations_endpoint(struct deviations* deviations, const struct sett
       deviations->tried_first_endpoint = true;
       return settings->first_endpoint;
     case DEFECT_MOVE_BRICKS:
-      if (!deviations->is_stuck) strcpy(deviations->followed, settings->endpoint);
-      return deviations->followed;
+      if (!deviations->is_stuck) strcpy(deviations->tried, settings->endpoint);
+      return deviations->tried;
     default:
       return settings->endpoint;
   }

@@ -42,6 +42,7 @@ struct deviations {
   unsigned moves;
   char first_served[SETTINGS_ENDPOINT_BYTES];
   char followed[SETTINGS_ENDPOINT_BYTES];
+  char tried[SETTINGS_ENDPOINT_BYTES];
   char canonical_name[PORT_NET_NAME_BYTES];
   uint8_t other_key[PORT_PRIVATE_KEY_BYTES];
   char chain[SETTINGS_PEM_BYTES];

@@ -28,7 +28,7 @@ enum posix_lookup_state { LOOKUP_FREE, LOOKUP_ASKING, LOOKUP_FOUND, LOOKUP_FAILE
 struct posix_lookup {
   atomic_int state;
   bool dropped;
-  int wake;  // an eventfd
+  int wake;           // an eventfd
   const char* error;  // why it failed
   uint32_t server_ipv4;
   struct port_net_answer answer;
