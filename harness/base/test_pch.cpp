@@ -1,1 +1,0 @@
-#include "harness/base/test_pch.h"
