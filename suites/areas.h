@@ -15,6 +15,8 @@ void add_sni_answer_cases(std::vector<Case>& cases);
 void add_session_cases(std::vector<Case>& cases);
 void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);
+void add_key_cases(std::vector<Case>& cases);
+void add_install_cases(std::vector<Case>& cases);
 void add_move_cases(std::vector<Case>& cases);
 void add_tls_cases(std::vector<Case>& cases);
 void add_mqtt_cases(std::vector<Case>& cases);
