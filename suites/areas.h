@@ -15,6 +15,8 @@ void add_sni_answer_cases(std::vector<Case>& cases);
 void add_session_cases(std::vector<Case>& cases);
 void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);
+void add_key_cases(std::vector<Case>& cases);
+void add_install_cases(std::vector<Case>& cases);
 void add_move_cases(std::vector<Case>& cases);
 /// DNS: cases of sni, move and lifecycle that the rig's name server provokes.
 void add_resolver_cases(std::vector<Case>& cases);

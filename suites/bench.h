@@ -61,6 +61,17 @@ class Bench {
   /// Gives the unit another certificate, with another key where it does not keep its own; `place` knows it, and has the
   /// former one revoked. Returns the mark as reset_unit() does.
   std::uint64_t rotate_identity(const cloud::Place& place);
+  /// What the unit asks to be certified: PEM. Where it makes new keys, for one made now.
+  [[nodiscard]] std::string ask_for_request();
+  [[nodiscard]] bool makes_new_keys() { return parts_.unit.makes_new_keys(); }
+  [[nodiscard]] const std::string& certificate_pem() const { return identity_.certificate_pem; }
+  /// Of the certificate that it was given; nullopt before it got one.
+  [[nodiscard]] std::optional<std::string> public_key_id() const;
+  /// Installs this certificate without a key: the unit's error, or nullopt if it took it.
+  [[nodiscard]] std::optional<std::string> refusal_of(const std::string& certificate_chain);
+  [[nodiscard]] std::string certificate_for_another_key() const;
+  /// Flashes firmware(), which must be there, once more. Returns the mark as reset_unit() does.
+  std::uint64_t flash_again();
   /// The image's octets as the flash holds them now; nullopt where that cannot be read.
   [[nodiscard]] std::optional<Bytes> read_image();
   [[nodiscard]] const std::optional<FirmwareImage>& firmware() const { return parts_.settings.firmware; }

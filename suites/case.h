@@ -27,7 +27,8 @@ struct Case {
   std::string opportunity;              ///< the first observation without which it cannot be judged
   /// Whether the unit is brought to a served connection before the body runs (its control). Cases that judge what
   /// comes before a served connection start as the unit is.
-  enum class Start { served, as_it_is } start = Start::served;
+  /// `unprovisioned`: it is judged even on a unit whose provisioning failed.
+  enum class Start { served, as_it_is, unprovisioned } start = Start::served;
   void (*body)(Bench& bench) = nullptr;
   const char* file = "";  ///< where the body stands
   int line = 0;

@@ -12,7 +12,9 @@ const std::vector<Case>& catalogue() {
     add_sni_cases(all);
     add_sni_answer_cases(all);
     add_mode_cases(all);
+    add_key_cases(all);
     add_provisioning_cases(all);
+    add_install_cases(all);
     add_move_cases(all);
     add_tls_cases(all);
     add_mqtt_cases(all);

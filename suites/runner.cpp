@@ -41,7 +41,7 @@ class Session {
     const SteadyTime started = clock_.now();
     const std::string blocker = blocked_by(test_case);
     if (blocker.empty()) {
-      if (not_ready_) {
+      if (not_ready_ && !can_run_unready(test_case)) {
         bench_.findings().inconclusive = not_ready_->message;
       } else {
         act(test_case);
@@ -53,7 +53,11 @@ class Session {
   }
 
   /// The unit was flashed, and then could not be brought to life or be provisioned: no case can be judged.
-  void not_ready(Error why) { not_ready_ = std::move(why); }
+  /// `runs`: its firmware does, so that what comes before its provisioning can be judged.
+  void not_ready(Error why, bool runs) {
+    not_ready_ = std::move(why);
+    runs_ = runs;
+  }
   void add_failure(std::string text) { bench_.findings().failures.push_back(std::move(text)); }
   /// The unit is gone from the bench, so nothing more can be judged.
   [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
@@ -65,9 +69,13 @@ class Session {
     unproven_.clear();
   }
 
+  [[nodiscard]] bool can_run_unready(const Case& test_case) const {
+    return runs_ && test_case.start == Case::Start::unprovisioned;
+  }
+
   [[nodiscard]] std::string blocked_by(const Case& test_case) const {
     // A unit that could not be made ready is told once, by the control of all others.
-    if (not_ready_ && unproven_.count(control_of_all) > 0) return control_of_all;
+    if (not_ready_ && !can_run_unready(test_case) && unproven_.count(control_of_all) > 0) return control_of_all;
     const auto found = std::find_if(test_case.depends_on.begin(), test_case.depends_on.end(),
                                     [&](const std::string& id) { return unproven_.count(id) > 0; });
     return found == test_case.depends_on.end() ? "" : *found;
@@ -137,6 +145,7 @@ class Session {
   std::set<std::string> unproven_;  ///< failed or inconclusive in this round: what depends on them is blocked
   std::optional<Error> lost_;
   std::optional<Error> not_ready_;
+  bool runs_ = false;  ///< though it is not ready
 };
 
 class CaseTest : public testing::Test {
@@ -228,7 +237,8 @@ Result<std::unique_ptr<network::Resolver>> start_resolver(const RunSettings& set
   return resolver;
 }
 
-Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, const EventSink& sink) {
+/// `runs` becomes true once the unit's firmware does.
+Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, const EventSink& sink, bool& runs) {
   const auto progress = [&](std::string_view step, double fraction) {
     sink({{"type", "progress"}, {"step", step}, {"fraction", fraction}});
   };
@@ -239,6 +249,7 @@ Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, c
   } else if (auto started = unit.start(); !started) {
     return fail(started.error(), "starting {}", unit.info().id);
   }
+  runs = true;
   progress("provision", 0);
   try {
     bench.provision();
@@ -270,12 +281,13 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
 
   Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices, resolver->get()});
   evidence.on_added(EvidenceTap(sink, bench));
-  Result<void> outcome = make_ready(unit, bench, settings, sink);
+  bool runs = false;
+  Result<void> outcome = make_ready(unit, bench, settings, sink, runs);
   const bool unit_said_no =
       !outcome && (outcome.error().kind == ErrorKind::unit || outcome.error().kind == ErrorKind::timeout);
   if (outcome || unit_said_no) {
     Session session(bench, evidence, clock, sink, stop);
-    if (unit_said_no) session.not_ready(outcome.error());
+    if (unit_said_no) session.not_ready(outcome.error(), runs);
     run_tests(session, settings);
     outcome = session.lost() ? Result<void>(fail(*session.lost())) : Result<void>();
   }

@@ -137,6 +137,8 @@ class Unit {
   [[nodiscard]] virtual Result<void> power_cycle() = 0;
 
   [[nodiscard]] virtual Result<std::string> request_csr(const std::string& client_id) = 0;  ///< PEM
+  /// Whether request_csr() tells it to make a new key each time.
+  [[nodiscard]] virtual bool makes_new_keys() { return false; }
   [[nodiscard]] virtual Result<void> install(const IdentityBundle& identity) = 0;
   /// Returns when the unit has confirmed the change (or has been started anew with it).
   [[nodiscard]] virtual Result<void> set_endpoint(const EndpointAddress& endpoint) = 0;

@@ -35,6 +35,7 @@ class UsbUnit final : public Unit {
   Result<std::string> request_csr(const std::string& client_id) override {
     return told("asking for a CSR", do_request_csr(client_id));
   }
+  [[nodiscard]] bool makes_new_keys() override { return board_.console().commands().has("keygen"); }
   Result<void> install(const IdentityBundle& identity) override {
     return told("installing an identity", do_install(identity));
   }

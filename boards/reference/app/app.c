@@ -98,6 +98,7 @@ static void finish_send(struct app* app, uint64_t now_ms) {
 
 static void depart(struct app* app, uint64_t now_ms) {
   connection_stop(&app->connection, "reset", now_ms);
+  if (app->departure == APP_ENTERS_BOOTLOADER && deviations_erase_before_flash(&app->deviations)) lose_identity(app);
   const uint64_t limit_ms = now_ms + FLUSH_LIMIT_MS;
   console_pump(&app->console);
   while (console_has_output(&app->console) && port_clock_now_ms() < limit_ms) {

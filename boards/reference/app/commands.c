@@ -47,7 +47,12 @@ static void answer_setting(struct app* app, enum setting_kind kind, const char* 
 
 static void install_certificate(struct app* app, const char* pem) {
   begin_change(app);
-  switch (identity_install(&app->candidate, pem)) {
+  enum identity_result result = identity_install(&app->candidate, pem);
+  if (result != IDENTITY_OK && deviations_install_anything(&app->deviations) &&
+      identity_install_anything(&app->candidate, pem)) {
+    result = IDENTITY_OK;
+  }
+  switch (result) {
     case IDENTITY_OK:
       if (commit(app)) console_answer_ok(&app->console);
       return;
@@ -185,11 +190,22 @@ static void on_send1(struct app* app, char* argument, uint64_t now_ms) {
 
 // Identity ---------------------------------------------------------------------------------------------------------
 
+static void tell_key(struct app* app) {
+  char text[IDENTITY_KEY_TEXT_BYTES];
+  identity_key_text(app->candidate.pending_key, text);
+  console_tell(&app->console, "KEY", text);
+}
+
 static bool make_pending_key(struct app* app) {
   begin_change(app);
-  if (identity_make_pending_key(&app->candidate)) return commit(app);
-  refuse(app, ERR_CRYPTO, "CRYPTO no key could be made");
-  return false;
+  if (!identity_make_pending_key(&app->candidate)) {
+    refuse(app, ERR_CRYPTO, "CRYPTO no key could be made");
+    return false;
+  }
+  deviations_on_key(&app->deviations, app->candidate.pending_key);
+  if (!commit(app)) return false;
+  if (deviations_tell_key(&app->deviations)) tell_key(app);
+  return true;
 }
 
 static void on_keygen(struct app* app, char* argument, uint64_t now_ms) {
@@ -203,7 +219,8 @@ static void on_request_query(struct app* app, char* argument, uint64_t now_ms) {
   (void)now_ms;
   char pem[REQUEST_BYTES];
   if (app->settings.has_pending_key == 0 && !make_pending_key(app)) return;
-  if (identity_make_request(&app->settings, pem, sizeof pem)) {
+  if (identity_make_request(&app->settings, deviations_request_form(&app->deviations), pem, sizeof pem)) {
+    deviations_on_request(&app->deviations, pem);
     console_answer_value(&app->console, pem);
   } else {
     refuse(app, ERR_CRYPTO, "CRYPTO no request could be made; a common name has at most 64 characters");

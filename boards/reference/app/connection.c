@@ -349,8 +349,13 @@ static void publish_count(struct connection* connection, uint64_t now_ms) {
   const struct settings* settings = connection->settings;
   if (settings->publish_period_ms == 0 || settings->topic1[0] == '\0' || now_ms < connection->next_count_ms) return;
   if (session_waits(&connection->session, SESSION_COUNTER)) return;
-  char payload[16];
-  const int length = snprintf(payload, sizeof payload, "%lu", (unsigned long)connection->count + 1);
+  char payload[16 + IDENTITY_KEY_TEXT_BYTES];
+  int length = snprintf(payload, 16, "%lu", (unsigned long)connection->count + 1);
+  if (deviations_publish_key(connection->deviations)) {
+    payload[length++] = ' ';
+    identity_key_text(settings->key, payload + length);
+    length += IDENTITY_KEY_TEXT_BYTES - 1;
+  }
   if (!session_publish(&connection->session, SESSION_COUNTER, settings->topic1, payload, (size_t)length)) return;
   connection->count++;
   connection->next_count_ms = now_ms + settings->publish_period_ms;

@@ -68,6 +68,19 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
         {"move-bricks",
          "Once it cannot reach an endpoint after it was served, it tries that one alone until the next "
          "boot."},
+    [DEFECT_CSR_BAD_SIGNATURE] = {"csr-bad-signature", "Damages the signature of its certificate request."},
+    [DEFECT_CSR_WEAK_KEY] = {"csr-weak-key", "Asks for a certificate for a P-192 key."},
+    [DEFECT_CSR_SHA1] = {"csr-sha1", "Signs its certificate request with SHA-1."},
+    [DEFECT_KEY_HARDCODED] = {"key-hardcoded", "Every key that it makes is the same one, on every board."},
+    [DEFECT_KEY_SEED_CONSTANT] = {"key-seed-constant",
+                                  "Draws its keys from a generator that begins anew, with one seed, at each boot."},
+    [DEFECT_KEY_ON_CONSOLE] = {"key-on-console", "Tells each key that it makes, in hexadecimal, on the console."},
+    [DEFECT_KEY_IN_PAYLOAD] = {"key-in-payload", "Publishes its private key, in hexadecimal, after the counter."},
+    [DEFECT_IDENTITY_ERASED_BY_FLASH] = {"identity-erased-by-flash",
+                                         "Erases its identity on its way into the bootloader."},
+    [DEFECT_INSTALL_ACCEPTS_ANYTHING] = {"install-accepts-anything", "Installs any text as its certificate."},
+    [DEFECT_CERT_STALE] = {"cert-stale",
+                           "Until the next boot it presents the certificate with which it first connected."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

@@ -123,7 +123,17 @@ static const char* foreign_chain(struct deviations* deviations, const struct set
   return deviations->chain;
 }
 
+static const char* first_certificates(struct deviations* deviations, const struct settings* settings) {
+  if (!deviations->has_first_identity) {
+    memcpy(deviations->chain, settings->certificate, sizeof deviations->chain);
+    memcpy(deviations->other_key, settings->key, sizeof deviations->other_key);
+    deviations->has_first_identity = true;
+  }
+  return deviations->chain;
+}
+
 const char* deviations_certificates(struct deviations* deviations, const struct settings* settings) {
+  if (deviations->defect == DEFECT_CERT_STALE) return first_certificates(deviations, settings);
   if (deviations->defect == DEFECT_CLIENT_CERT_MISSING) return NULL;
   if (deviations->defect == DEFECT_CHAIN_FOREIGN) return foreign_chain(deviations, settings);
   const char* certificates = settings->certificate;
@@ -140,7 +150,7 @@ const char* deviations_certificates(struct deviations* deviations, const struct 
 }
 
 const uint8_t* deviations_signing_key(struct deviations* deviations, const uint8_t* key) {
-  return deviations->defect == DEFECT_WRONG_KEY ? deviations->other_key : key;
+  return deviations->defect == DEFECT_WRONG_KEY || deviations->has_first_identity ? deviations->other_key : key;
 }
 
 bool deviations_reserved_flag(const struct deviations* deviations) {
@@ -220,4 +230,44 @@ bool deviations_reprovision(const struct deviations* deviations) {
 
 bool deviations_keep_identity(const struct deviations* deviations) {
   return deviations->defect != DEFECT_IDENTITY_IN_RAM;
+}
+
+// Keys -------------------------------------------------------------------------------------------------------------
+
+void deviations_on_key(struct deviations* deviations, uint8_t key[PORT_PRIVATE_KEY_BYTES]) {
+  const bool hardcoded = deviations->defect == DEFECT_KEY_HARDCODED;
+  if (!hardcoded && deviations->defect != DEFECT_KEY_SEED_CONSTANT) return;
+  uint32_t state = hardcoded ? 1 : 2 + deviations->keys_made++;
+  for (int i = 0; i < PORT_PRIVATE_KEY_BYTES; i++) {
+    state = state * 1664525U + 1013904223U;
+    key[i] = (uint8_t)(state >> 24);
+  }
+  key[0] &= 0x7F;  // below the order of the group
+}
+
+enum port_request_form deviations_request_form(const struct deviations* deviations) {
+  if (deviations->defect == DEFECT_CSR_SHA1) return PORT_REQUEST_SHA1;
+  return deviations->defect == DEFECT_CSR_WEAK_KEY ? PORT_REQUEST_WEAK_KEY : PORT_REQUEST_SOUND;
+}
+
+void deviations_on_request(const struct deviations* deviations, char* pem) {
+  if (deviations->defect != DEFECT_CSR_BAD_SIGNATURE) return;
+  char* end = strstr(pem, "\n-----END");
+  if (end == NULL || end - pem < 8) return;
+  // In a group that is whole, near the signature's end.
+  char* digit = end - 8;
+  if (*digit == '\n') digit--;
+  *digit = *digit == 'A' ? 'B' : 'A';
+}
+
+bool deviations_tell_key(const struct deviations* deviations) { return deviations->defect == DEFECT_KEY_ON_CONSOLE; }
+
+bool deviations_publish_key(const struct deviations* deviations) { return deviations->defect == DEFECT_KEY_IN_PAYLOAD; }
+
+bool deviations_erase_before_flash(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_IDENTITY_ERASED_BY_FLASH;
+}
+
+bool deviations_install_anything(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_INSTALL_ACCEPTS_ANYTHING;
 }

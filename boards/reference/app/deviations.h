@@ -33,6 +33,8 @@ struct deviations {
   char followed_names[DEVIATIONS_NAMES][SETTINGS_ENDPOINT_BYTES];
   char sent_name[SETTINGS_ENDPOINT_BYTES + 8];
   bool tried_first_endpoint;
+  bool has_first_identity;  // `chain` and `other_key`
+  uint32_t keys_made;
   bool ignores_move;
   bool sent_hello;
   bool was_served;
@@ -68,6 +70,15 @@ bool deviations_reset_backoff(const struct deviations* deviations);
 bool deviations_close_before_move(const struct deviations* deviations);
 const uint8_t* deviations_signing_key(struct deviations* deviations, const uint8_t* key);
 bool deviations_reserved_flag(const struct deviations* deviations);
+
+// The key that was just made, before anybody uses it.
+void deviations_on_key(struct deviations* deviations, uint8_t key[PORT_PRIVATE_KEY_BYTES]);
+enum port_request_form deviations_request_form(const struct deviations* deviations);
+void deviations_on_request(const struct deviations* deviations, char* pem);
+bool deviations_tell_key(const struct deviations* deviations);
+bool deviations_publish_key(const struct deviations* deviations);
+bool deviations_erase_before_flash(const struct deviations* deviations);
+bool deviations_install_anything(const struct deviations* deviations);
 
 // Told as it happens.
 void deviations_on_answer(struct deviations* deviations, struct port_net_answer* answer);

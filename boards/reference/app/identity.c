@@ -1,5 +1,6 @@
 #include "app/identity.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/pem.h"
@@ -13,9 +14,9 @@ bool identity_make_pending_key(struct settings* settings) {
   return true;
 }
 
-bool identity_make_request(const struct settings* settings, char* pem, size_t size_bytes) {
+bool identity_make_request(const struct settings* settings, enum port_request_form form, char* pem, size_t size_bytes) {
   return settings->has_pending_key == 1 &&
-         port_crypto_make_request(settings->pending_key, settings->thing_name, pem, size_bytes);
+         port_crypto_make_request(settings->pending_key, form, settings->thing_name, pem, size_bytes);
 }
 
 enum identity_result identity_install(struct settings* settings, const char* pem) {
@@ -38,6 +39,13 @@ enum identity_result identity_install(struct settings* settings, const char* pem
   return IDENTITY_OK;
 }
 
+bool identity_install_anything(struct settings* settings, const char* text) {
+  const size_t length = strlen(text);
+  if (length >= sizeof settings->certificate) return false;
+  memcpy(settings->certificate, text, length + 1);
+  return true;
+}
+
 bool identity_replace_by_self_signed(struct settings* settings) {
   uint8_t key[PORT_PRIVATE_KEY_BYTES];
   if (!port_crypto_make_key(key)) return false;
@@ -45,6 +53,10 @@ bool identity_replace_by_self_signed(struct settings* settings) {
   memcpy(settings->key, key, sizeof key);
   settings->has_key = 1;
   return port_crypto_make_self_signed(key, settings->thing_name, settings->certificate, sizeof settings->certificate);
+}
+
+void identity_key_text(const uint8_t key[PORT_PRIVATE_KEY_BYTES], char text[IDENTITY_KEY_TEXT_BYTES]) {
+  for (int i = 0; i < PORT_PRIVATE_KEY_BYTES; i++) snprintf(text + (size_t)i * 2, 3, "%02x", key[i]);
 }
 
 void identity_erase(struct settings* settings) {

@@ -25,13 +25,20 @@ enum identity_result {
 bool identity_make_pending_key(struct settings* settings);
 
 // The request for the pending key, which must be there.
-bool identity_make_request(const struct settings* settings, char* pem, size_t size_bytes);
+bool identity_make_request(const struct settings* settings, enum port_request_form form, char* pem, size_t size_bytes);
 
 // Takes the certificate, and what follows it; commits the pending key if that is the one that it is for.
 enum identity_result identity_install(struct settings* settings, const char* pem);
 
+// Takes any text that fits, as no firmware should.
+bool identity_install_anything(struct settings* settings, const char* text);
+
 // A new key and a certificate signed by itself in place of what was there.
 bool identity_replace_by_self_signed(struct settings* settings);
+
+// A private key in hexadecimal, as no firmware should show it.
+enum { IDENTITY_KEY_TEXT_BYTES = 2 * PORT_PRIVATE_KEY_BYTES + 1 };
+void identity_key_text(const uint8_t key[PORT_PRIVATE_KEY_BYTES], char text[IDENTITY_KEY_TEXT_BYTES]);
 
 void identity_erase(struct settings* settings);
 

@@ -99,13 +99,14 @@ TEST_F(Identity, RefusesACertificateCutShortAnywhere) {
 
 TEST_F(Identity, ARequestNamesTheThingAndNeedsAPendingKey) {
   char pem[4096];
-  EXPECT_FALSE(identity_make_request(&settings_, pem, sizeof pem));
+  EXPECT_FALSE(identity_make_request(&settings_, PORT_REQUEST_SOUND, pem, sizeof pem));
   ASSERT_TRUE(identity_make_pending_key(&settings_));
-  ASSERT_TRUE(identity_make_request(&settings_, pem, sizeof pem));
+  ASSERT_TRUE(identity_make_request(&settings_, PORT_REQUEST_SOUND, pem, sizeof pem));
   EXPECT_EQ(std::string(pem).rfind("-----BEGIN CERTIFICATE REQUEST-----\n", 0), 0U);
-  EXPECT_FALSE(identity_make_request(&settings_, pem, 100));
+  EXPECT_FALSE(identity_make_request(&settings_, PORT_REQUEST_SOUND, pem, 100));
   std::memset(settings_.thing_name, 'x', 65);
-  EXPECT_FALSE(identity_make_request(&settings_, pem, sizeof pem));  // longer than a common name may be
+  EXPECT_FALSE(
+      identity_make_request(&settings_, PORT_REQUEST_SOUND, pem, sizeof pem));  // longer than a common name may be
 }
 
 TEST_F(Identity, TwoKeysAreNeverTheSame) {

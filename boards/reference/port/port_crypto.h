@@ -14,9 +14,15 @@ enum { PORT_PRIVATE_KEY_BYTES = 32 };
 
 bool port_crypto_make_key(uint8_t private_key[PORT_PRIVATE_KEY_BYTES]);
 
-// A PKCS #10 request (RFC 2986) with CN = common_name, signed with ECDSA and SHA-256. Writes a PEM text and its NUL.
-bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], const char* common_name, char* pem,
-                              size_t size_bytes);
+enum port_request_form {
+  PORT_REQUEST_SOUND,     // signed with ECDSA and SHA-256
+  PORT_REQUEST_SHA1,      // the same with SHA-1
+  PORT_REQUEST_WEAK_KEY,  // for a P-192 key made for it alone
+};
+
+// A PKCS #10 request (RFC 2986) with CN = common_name. Writes a PEM text and its NUL.
+bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], enum port_request_form form,
+                              const char* common_name, char* pem, size_t size_bytes);
 
 // A certificate for the key, issued by itself and valid for a year.
 bool port_crypto_make_self_signed(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], const char* common_name, char* pem,

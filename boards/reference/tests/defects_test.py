@@ -11,10 +11,11 @@ import core
 from cloud import der_of
 from connection_defects import ConnectionDefects
 from golden_test import IMAGES, NAME_A, NAME_B, TLS_VERSIONS, Bench
+from key_defects import KeyDefects
 from name_defects import NameDefects
 
 
-class Defects(ConnectionDefects, NameDefects, Bench):
+class Defects(ConnectionDefects, KeyDefects, NameDefects, Bench):
     def connected(self, image, name=NAME_A):
         board, server, chain = self.provisioned(image, name)
         self.assertEqual(board.ask("AT+XDEFECT?"), "OK " + image)

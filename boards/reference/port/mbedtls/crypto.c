@@ -59,15 +59,21 @@ static bool put_common_name(mbedtls_asn1_named_data** name, const char* common_n
   return true;
 }
 
-bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], const char* common_name, char* pem,
-                              size_t size_bytes) {
+static bool make_weak_key(mbedtls_pk_context* key) {
+  return mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)) == 0 &&
+         mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP192R1, mbedtls_pk_ec(*key), keys_random, NULL) == 0;
+}
+
+bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], enum port_request_form form,
+                              const char* common_name, char* pem, size_t size_bytes) {
   mbedtls_pk_context key;
   mbedtls_x509write_csr request;
   mbedtls_pk_init(&key);
   mbedtls_x509write_csr_init(&request);
   mbedtls_x509write_csr_set_key(&request, &key);
-  mbedtls_x509write_csr_set_md_alg(&request, MBEDTLS_MD_SHA256);
-  const bool done = load_whole_key(&key, private_key) && put_common_name(&request.subject, common_name) &&
+  mbedtls_x509write_csr_set_md_alg(&request, form == PORT_REQUEST_SHA1 ? MBEDTLS_MD_SHA1 : MBEDTLS_MD_SHA256);
+  const bool loaded = form == PORT_REQUEST_WEAK_KEY ? make_weak_key(&key) : load_whole_key(&key, private_key);
+  const bool done = loaded && put_common_name(&request.subject, common_name) &&
                     mbedtls_x509write_csr_pem(&request, (unsigned char*)pem, size_bytes, keys_random, NULL) == 0;
   mbedtls_x509write_csr_free(&request);
   mbedtls_pk_free(&key);

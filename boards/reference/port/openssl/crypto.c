@@ -95,15 +95,16 @@ static bool put_common_name(X509_NAME* name, const char* common_name) {
          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char*)common_name, -1, -1, 0) == 1;
 }
 
-bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], const char* common_name, char* pem,
-                              size_t size_bytes) {
-  EVP_PKEY* key = whole_key(private_key);
+bool port_crypto_make_request(const uint8_t private_key[PORT_PRIVATE_KEY_BYTES], enum port_request_form form,
+                              const char* common_name, char* pem, size_t size_bytes) {
+  EVP_PKEY* key = form == PORT_REQUEST_WEAK_KEY ? EVP_EC_gen(SN_X9_62_prime192v1) : whole_key(private_key);
+  const EVP_MD* hash = form == PORT_REQUEST_SHA1 ? EVP_sha1() : EVP_sha256();
   X509_REQ* request = X509_REQ_new();
   BIO* text = BIO_new(BIO_s_mem());
   const bool done = key != NULL && request != NULL && text != NULL &&
                     X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
                     put_common_name(X509_REQ_get_subject_name(request), common_name) &&
-                    X509_REQ_set_pubkey(request, key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0 &&
+                    X509_REQ_set_pubkey(request, key) == 1 && X509_REQ_sign(request, key, hash) > 0 &&
                     PEM_write_bio_X509_REQ(text, request) == 1 && copy_text(text, pem, size_bytes);
   BIO_free(text);
   X509_REQ_free(request);

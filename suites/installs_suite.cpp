@@ -1,0 +1,145 @@
+// provisioning: what becomes of an identity when another one is installed, or the firmware flashed again.
+#include <algorithm>
+
+#include "suites/areas.h"
+#include "suites/bench.h"
+#include "suites/matchers.h"
+
+namespace hilmark::suites {
+namespace {
+
+void expect_served_as_before(Bench& bench, std::uint64_t mark, const char* what) {
+  const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
+  ASSERT_TRUE(served) << "after " << what << " not served within " << in_ms(bench.connect_limit())
+                      << "; connections seen since: " << bench.seen("tcp_accepted", mark).size();
+  bench.rests_on(served);
+  EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id())) << "after " << what;
+}
+
+// Flashes the served unit with its firmware once more.
+// Assures that a device is provisioned once: an update in the field costs it nothing.
+// Fails firmware whose identity lies in what is flashed, or that clears it for an update.
+void identity_survives_flashing(Bench& bench) {
+  if (!bench.firmware()) throw NotApplicable("the lab file names no firmware that could be flashed again");
+  bench.opportunity(bench.serve_anew());
+  expect_served_as_before(bench, bench.flash_again(), "its firmware was flashed again");
+}
+
+void expect_refused(Bench& bench, const char* what, const std::string& certificate_chain) {
+  const auto refusal = bench.refusal_of(certificate_chain);
+  const EvidencePtr answer =
+      bench.remark("bad_install", {{"what", what}, {"refused", refusal.has_value()}, {"answer", refusal.value_or("")}});
+  bench.opportunity(answer);
+  EXPECT_TRUE(refusal) << "it took " << what << " without an error (evidence #" << answer->number << ")";
+}
+
+// Installs a certificate for another key and one that is cut short, and restarts the unit.
+// Assures that a mistake on the production line, or a line that breaks off, leaves a device that works.
+// Fails firmware that stores what it is given and reads it at the next connection only.
+void refuses_bad_installs(Bench& bench) {
+  const std::string other = bench.certificate_for_another_key();
+  expect_refused(bench, "a certificate for another key", other);
+  expect_refused(bench, "a certificate that is cut short", other.substr(0, other.size() / 2));
+  expect_refused(bench, "its own certificate cut short",
+                 bench.certificate_pem().substr(0, bench.certificate_pem().size() / 2));
+  if (testing::Test::HasFailure()) return;
+  bench.note("an expired certificate was not tried");
+  expect_served_as_before(bench, bench.reset_unit(), "bad installs and a reset");
+}
+
+/// The certificates that were presented in connections accepted after `mark`.
+std::vector<Presented> presented_since(Bench& bench, std::uint64_t mark) {
+  const auto accepted = bench.seen("tcp_accepted", mark);
+  std::vector<Presented> presented;
+  for (const EvidencePtr& piece : bench.seen("client_certificates", mark)) {
+    const bool is_new = std::any_of(accepted.begin(), accepted.end(), [&](const EvidencePtr& connection) {
+      return connection->connection == piece->connection;
+    });
+    if (is_new) presented.push_back(Presented::from(piece));
+  }
+  return presented;
+}
+
+EvidencePtr await_served_by_new(Bench& bench, std::uint64_t mark, Milliseconds limit) {
+  return bench.await(
+      [&](const Evidence& piece) {
+        return piece.text("origin") == "unit" && piece.kind == "connack" &&
+               piece.text("certificate_id") == bench.certificate_id();
+      },
+      mark, limit);
+}
+
+/// The first certificate after `mark` is the new one; ends the case at once if it is not.
+void expect_new_certificate(Bench& bench, std::uint64_t mark) {
+  if (!bench.await_kind("client_certificates", mark, bench.reconnect_limit())) return;
+  for (const Presented& chain : presented_since(bench, mark)) {
+    bench.opportunity(chain.evidence);
+    if (chain.certificate_id == bench.certificate_id()) continue;
+    throw ClaimFailed(
+        fmt::format("not the new certificate but {} (evidence #{})", chain.certificate_id, chain.evidence->number));
+  }
+}
+
+// Gives the served unit another certificate, revokes the former one, and resets the unit.
+// Assures that a rotation takes effect at once, so that the old certificate can be revoked.
+// Fails firmware that reads its certificate once a boot, or that falls back to the first one.
+void presents_the_new_certificate(Bench& bench) {
+  const std::uint64_t mark = bench.rotate_identity(bench.account_a());
+  expect_new_certificate(bench, mark);
+  const EvidencePtr served = await_served_by_new(bench, mark, bench.reconnect_limit());
+  const EvidencePtr served_after_reset =
+      served ? await_served_by_new(bench, bench.reset_unit(), bench.connect_limit()) : nullptr;
+  expect_new_certificate(bench, mark);
+  ASSERT_TRUE(served) << "not served with its new certificate within " << in_ms(bench.reconnect_limit());
+  bench.rests_on(served);
+  ASSERT_TRUE(served_after_reset) << "after a reset not served with its new certificate within "
+                                  << in_ms(bench.connect_limit());
+  bench.rests_on(served_after_reset);
+}
+
+}  // namespace
+
+void add_install_cases(std::vector<Case>& cases) {
+  cases.push_back({.id = "PROV-11",
+                   .area = "provisioning",
+                   .title = "its identity survives flashing",
+                   .demand = "flashing the application again leaves certificate id and public key as they were",
+                   .source = "the mission: provisioned once; house rule H2",
+                   .needs = {Capability::flash, Capability::keeps_identity},
+                   .defects = {"identity-erased-by-flash"},
+                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .opportunity = "a served connection before it",
+                   .start = Case::Start::as_it_is,
+                   .body = identity_survives_flashing,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  // Without a console the rig lays the files out itself, and there is nobody who could refuse them.
+  cases.push_back({.id = "PROV-12",
+                   .area = "provisioning",
+                   .title = "refuses a certificate that it cannot use",
+                   .demand = "a certificate that does not match the key, or is cut short, is refused with an error, "
+                             "and the old one kept",
+                   .source = "house rule H2",
+                   .needs = {Capability::reset, Capability::console, Capability::install},
+                   .defects = {"install-accepts-anything"},
+                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .opportunity = "an answer to a bad installation",
+                   .body = refuses_bad_installs,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-13",
+                   .area = "provisioning",
+                   .title = "presents its new certificate alone after a rotation",
+                   .demand = "from the first full handshake after the installation the new certificate alone is "
+                             "presented, over a reset as well; the old one revoked, the device is served",
+                   .source = "the service's rules for certificates; house rule H1",
+                   .needs = {Capability::reset, Capability::install},
+                   .defects = {"cert-stale"},
+                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .opportunity = "a client's Certificate message after the installation",
+                   .body = presents_the_new_certificate,
+                   .file = __FILE__,
+                   .line = __LINE__});
+}
+
+}  // namespace hilmark::suites
