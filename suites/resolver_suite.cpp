@@ -88,7 +88,7 @@ void name_behind_an_alias(Bench& bench) {
 }
 
 /// Served by the endpoint at `former_address`, and knows that for the unit's dns_ttl.
-EvidencePtr serve_at_former_address(Bench& bench) {
+void serve_at_former_address(Bench& bench) {
   const std::string name = bench.configured_name();
   const auto ttl_s = std::chrono::duration_cast<std::chrono::seconds>(bench.info().timing.dns_ttl).count();
   bench.resolver().deviate(name, {.address = former_address, .ttl_seconds = static_cast<std::uint32_t>(ttl_s)});
@@ -99,7 +99,6 @@ EvidencePtr serve_at_former_address(Bench& bench) {
     throw Inconclusive(fmt::format("after a reset it did not dial {}, where its endpoint was", former_address));
   }
   bench.opportunity(served);
-  return served;
 }
 
 /// When the newest answer with `former_address` holds no longer: from now on.
@@ -117,7 +116,7 @@ void expect_new_address(Bench& bench, bool silent) {
   const std::uint16_t port = bench.cloud().mqtt_port(bench.account_a().region);
   const std::uint64_t before = bench.now();
   const FurtherAddress former(bench.cloud(), bench.account_a().region, former_address);
-  (void)serve_at_former_address(bench);
+  serve_at_former_address(bench);
   bench.resolver().restore();
   const std::uint64_t mark = bench.now();
   bench.cloud().stop_listening_at(former_address);
