@@ -58,7 +58,7 @@ static int connect_to(const char* port) {
 static void* run(void* context) {
   char** arguments = context;
   uint8_t key[PORT_PRIVATE_KEY_BYTES];
-  if (!port_crypto_make_key(key) || !port_crypto_make_request(key, "unit-1", chain, sizeof chain)) {
+  if (!port_crypto_make_key(key) || !port_crypto_make_request(key, PORT_REQUEST_SOUND, "unit-1", chain, sizeof chain)) {
     give_up("key and request", "failed");
   }
   const size_t crypto_peak_bytes = arena_peak_bytes();
