@@ -17,7 +17,7 @@ using cloud::CertificateMode;
 EvidencePtr expect_move(Bench& bench, const cloud::Place& to, CertificateMode mode) {
   const std::uint64_t mark = bench.now();
   bench.move_to(to);
-  const EvidencePtr served = bench.await_kind("connack", mark, bench.reconnect_limit());
+  EvidencePtr served = bench.await_kind("connack", mark, bench.reconnect_limit());
   if (!served) {
     const auto attempts = bench.seen("tcp_accepted", mark);
     for (const EvidencePtr& attempt : attempts) bench.rests_on(attempt);
