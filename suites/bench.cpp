@@ -95,8 +95,7 @@ network::Resolver& Bench::resolver() {
   if (!parts_.resolver->was_asked_for(home)) {
     throw NotApplicable(
         "it has not asked the rig's name server for its endpoint: it dials an address that it was given, or has a "
-        "table "
-        "of names of its own");
+        "table of names of its own");
   }
   return *parts_.resolver;
 }

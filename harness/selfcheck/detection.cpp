@@ -1,6 +1,7 @@
 #include "harness/selfcheck/detection.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace hilmark::selfcheck {
 namespace {
@@ -143,6 +144,13 @@ Detection Judge::detection(std::vector<std::string> not_tried) const {
   Detection detection;
   for (const TrialResult& result : results_) {
     (result.trial.defect.empty() ? detection.golden : detection.defects).push_back(result);
+  }
+  // As they ended says nothing; in an order that stays, two of them can be compared.
+  for (auto* results : {&detection.golden, &detection.defects}) {
+    std::sort(results->begin(), results->end(), [](const TrialResult& left, const TrialResult& right) {
+      return std::tie(left.trial.defect, left.board, left.trial.of) <
+             std::tie(right.trial.defect, right.board, right.trial.of);
+    });
   }
   detection.not_tried = std::move(not_tried);
   return detection;

@@ -14,7 +14,7 @@
 namespace hilmark::selfcheck {
 namespace {
 
-/// Ends a selfcheck early: the exit status of a run that was interrupted.
+/// Of a run that was interrupted, which ends the selfcheck, too.
 constexpr int signal_exit_base = 128;
 
 Result<void> write(const std::filesystem::path& path, const std::string& text) {
