@@ -1,5 +1,6 @@
 #include "reports/html.h"
 
+#include <boost/json/serialize.hpp>
 #include <fmt/ranges.h>
 
 #include "harness/base/bytes.h"
@@ -79,16 +80,25 @@ std::string row(const CaseOutcome& outcome, const RunStory& run) {
       escaped(more), outcome.duration_ms / 1000, outcome.duration_ms % 1000);
 }
 
+std::string limits_text(const boost::json::object& limits) {
+  std::vector<std::string> texts;
+  for (const auto& limit : limits) {
+    texts.push_back(fmt::format("{} {}", std::string_view(limit.key()), boost::json::serialize(limit.value())));
+  }
+  return fmt::format("{}", fmt::join(texts, " · "));
+}
+
 std::string unit_head(const UnitOverview& unit) {
   const UnitStory& story = *unit.story;
   return fmt::format(
       "<h2>{}{}</h2>\n<p>{}</p>\n<p class=\"facts\">{} · board {} · chip {} · serial {} · port {} · firmware {} · "
       "build {} {} · {}{}</p>\n"
+      "<p class=\"facts\">limits: {}</p>\n"
       "<table><tr><th>verdict</th><th>case</th><th>time</th></tr>\n",
       escaped(story.id), mark(story.is_virtual), in_words(unit.tally.counts), escaped(story.kind), escaped(story.board),
       escaped(story.chip), escaped(story.serial), escaped(story.port), escaped(story.firmware), escaped(story.build_id),
       escaped(story.variant), escaped(story.outcome.empty() ? "cut off" : story.outcome),
-      story.message.empty() ? "" : ": " + escaped(story.message));
+      story.message.empty() ? "" : ": " + escaped(story.message), escaped(limits_text(story.limits)));
 }
 
 }  // namespace

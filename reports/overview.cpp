@@ -24,6 +24,7 @@ std::string quoted(const std::string& word) {
 void Tally::add(const CaseOutcome& outcome) {
   counts.add(outcome.verdict);
   duration_ms += outcome.duration_ms;
+  waited_ms += outcome.waited_ms;
   if (outcome.error_type == "not-run") ++not_run;
 }
 

@@ -15,6 +15,7 @@ namespace hilmark::reports {
 struct Tally {
   Counts counts;
   std::int64_t duration_ms = 0;
+  std::int64_t waited_ms = 0;
   std::uint64_t not_run = 0;  ///< of the errors
   void add(const CaseOutcome& outcome);
 };

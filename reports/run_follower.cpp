@@ -180,6 +180,7 @@ Result<void> RunFollower::case_finished(Follow& follow, const Event& event) {
   outcome.evidence = numbers(event.members, "evidence");
   outcome.notes = event.texts("notes");
   outcome.duration_ms = std::clamp<std::int64_t>(event.number("duration_ms"), 0, std::int64_t{1} << 40);
+  outcome.waited_ms = std::clamp<std::int64_t>(event.number("waited_ms"), 0, outcome.duration_ms);
   outcome.time = event.text("time");
   if (keep_ == Keep::evidence) {
     static constexpr std::size_t max_lines = 50;

@@ -63,6 +63,7 @@ struct CaseOutcome {
   std::vector<std::string> evidence_lines;  ///< the same for people; only where the follower keeps evidence
   std::vector<std::string> notes;
   std::int64_t duration_ms = 0;
+  std::int64_t waited_ms = 0;  ///< of it, what claim and unit made it wait
   std::string time;
 };
 

@@ -38,6 +38,7 @@ boost::json::object finished(const char* unit, const char* id, int round, const 
           {"blocked_by", nullptr},
           {"error_type", nullptr},
           {"duration_ms", 1234},
+          {"waited_ms", 1000},
           {"notes", boost::json::array{"sends the leaf alone"}}};
 }
 

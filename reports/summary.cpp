@@ -44,7 +44,8 @@ boost::json::object case_object(const CaseOutcome& outcome) {
           {"error_type", text_or_null(outcome.error_type)},
           {"blocked_by", text_or_null(outcome.blocked_by)},
           {"message", outcome.message},
-          {"duration_ms", outcome.duration_ms}};
+          {"duration_ms", outcome.duration_ms},
+          {"waited_ms", outcome.waited_ms}};
 }
 
 boost::json::object unit_object(const UnitOverview& unit) {
@@ -60,7 +61,10 @@ boost::json::object unit_object(const UnitOverview& unit) {
           {"variant", text_or_null(story.variant)},
           {"outcome", text_or_null(story.outcome)},
           {"message", story.message},
-          {"counts", counts_object(unit.tally.counts)}};
+          {"limits", story.limits},
+          {"counts", counts_object(unit.tally.counts)},
+          {"duration_ms", unit.tally.duration_ms},
+          {"waited_ms", unit.tally.waited_ms}};
 }
 
 }  // namespace

@@ -9,7 +9,11 @@ namespace hilmark::suites {
 
 /// LIFE-06, on which all others rest.
 void add_control_of_all(std::vector<Case>& cases);
+/// MQTT-10, on which all rest that make a unit connect anew.
+void add_return_case(std::vector<Case>& cases);
 void add_lifecycle_cases(std::vector<Case>& cases);
+/// Those of lifecycle that take many connections, or much time.
+void add_endurance_cases(std::vector<Case>& cases);
 void add_sni_cases(std::vector<Case>& cases);
 void add_sni_answer_cases(std::vector<Case>& cases);
 void add_session_cases(std::vector<Case>& cases);

@@ -9,6 +9,8 @@ constexpr std::string_view allow_all_policy = "hilmark-device";
 constexpr const char* policy_document =
     R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
 
+constexpr Milliseconds probe_limit{30'000};
+
 constexpr std::string_view connect_only_policy = "hilmark-connect-only";
 constexpr const char* connect_only_document =
     R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}]})";
@@ -91,13 +93,17 @@ network::Resolver& Bench::resolver() {
   if (parts_.resolver == nullptr) {
     throw NotApplicable("this unit has no network of its own, so that the rig's name server does not answer it");
   }
-  const std::string home = account(account_a()).endpoint_name();
-  if (!parts_.resolver->was_asked_for(home)) {
+  if (!asks_resolver()) {
     throw NotApplicable(
         "it has not asked the rig's name server for its endpoint: it dials an address that it was given, or has a "
         "table of names of its own");
   }
   return *parts_.resolver;
+}
+
+bool Bench::asks_resolver() const {
+  return parts_.resolver != nullptr &&
+         parts_.resolver->was_asked_for(parts_.cloud.account(account_a()).endpoint_name());
 }
 
 void Bench::set_endpoint(const EndpointAddress& endpoint) {
@@ -319,16 +325,19 @@ EvidencePtr Bench::first_connection_in(const std::vector<AccountPlan>& plans) {
       mark, connect_limit());
 }
 
-std::uint64_t Bench::drop_connections() {
+std::uint64_t Bench::drop_connections(bool by_tcp_reset) {
   const std::uint64_t mark = now();
-  parts_.cloud.drop_connections(false);
+  parts_.cloud.drop_connections(by_tcp_reset);
   return mark;
 }
 
 void Bench::prove_endpoint_healthy() {
   if (const auto trouble = parts_.cloud.trouble()) throw RigTrouble(*trouble);
+  if (parts_.resolver != nullptr) {
+    rig_value(parts_.resolver->probe(account(account_a()).endpoint_name(), Deadline(parts_.clock, probe_limit)));
+  }
   const auto report = parts_.cloud.probe(region(), account(account_a()).endpoint_name(), probe_identity_,
-                                         Deadline(parts_.clock, Milliseconds{30'000}));
+                                         Deadline(parts_.clock, probe_limit));
   if (!report.served) {
     throw RigTrouble(
         Error{ErrorKind::rig, fmt::format("the rig's own probe client was not served: {}", report.detail)});
@@ -384,14 +393,25 @@ EvidencePtr Bench::remark(std::string kind, boost::json::object data) {
 }
 
 void Bench::watch(Milliseconds window) {
+  const SteadyTime from = parts_.clock.now();
   (void)await([](const Evidence&) { return false; }, now(), window);
+  waits_.add(from, parts_.clock.now());
 }
 
 Milliseconds Bench::reconnect_limit() const {
   return std::max(info().timing.reconnect_max, Milliseconds{largest_gap_ms_.load() * 3 / 2});
 }
 
-void Bench::saw_gap(Milliseconds gap) {
+void Bench::afford(Milliseconds time, std::string_view what) const {
+  constexpr Milliseconds most{300'000};
+  if (time <= most || has_long_time()) return;
+  throw NotApplicable(fmt::format("{} would take {} s on this unit, more than the {} s that a case may take; run it with --long", what,
+                                  time.count() / 1000, most.count() / 1000));
+}
+
+void Bench::saw_gap(SteadyTime from, SteadyTime to) {
+  waits_.add(from, to);
+  const auto gap = std::chrono::duration_cast<Milliseconds>(to - from);
   if (gap.count() > largest_gap_ms_) largest_gap_ms_ = gap.count();
 }
 

@@ -17,6 +17,7 @@
 #include "suites/observations.h"
 #include "suites/runner.h"
 #include "suites/verdict.h"
+#include "suites/waited_time.h"
 
 namespace hilmark::suites {
 
@@ -91,6 +92,8 @@ class Bench {
   /// if the unit has none, or has not asked it for its home endpoint in this run.
   [[nodiscard]] network::Resolver& resolver();
   [[nodiscard]] bool has_resolver() const { return parts_.resolver != nullptr; }
+  /// Whether there is one, and the unit has asked it for its home endpoint in this run.
+  [[nodiscard]] bool asks_resolver() const;
   [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
   /// Ends all connections, forgets everything that accounts know and registers this instead. Returns the mark from
   /// which evidence belongs to the new world: whatever comes after it is of a connection that began after the old ones
@@ -128,13 +131,14 @@ class Bench {
   void expect_unregistered(const cloud::Place& place);
   /// To another account of the region, which accepts it ACTIVE and gives it its policy.
   void transfer_certificate(const cloud::Place& from, const cloud::Place& to);
-  /// Ends the unit's connections; returns the mark from which on it connects anew.
-  std::uint64_t drop_connections();
+  /// Ends the unit's connections, in good order or by a TCP reset; returns the mark from which on it connects anew.
+  std::uint64_t drop_connections(bool by_tcp_reset = false);
   /// The endpoint name that the unit is configured with now.
   [[nodiscard]] const std::string& configured_name() const { return endpoint_.name; }
   /// Gives that name to `place`: the way to move a unit whose endpoint cannot be changed.
   void give_name_to(const cloud::Place& place) { parts_.cloud.assign_name(endpoint_.name, place); }
-  /// The rig's own client is served at this moment; if not, that is the rig's fault and ends the case so.
+  /// The rig's own client is served at this moment, by name server and endpoint; if not, that is the rig's fault and
+  /// ends the case so.
   void prove_endpoint_healthy();
 
   // --- what was seen
@@ -166,6 +170,12 @@ class Bench {
   [[nodiscard]] Milliseconds reconnect_limit() const;
   [[nodiscard]] Milliseconds watch_window() const { return info().timing.watch; }
 
+  /// Ends the case as not applicable if `what` would take longer than a case may, and --long was not given.
+  void afford(Milliseconds time, std::string_view what) const;
+  [[nodiscard]] bool has_long_time() const { return parts_.settings.long_time; }
+  /// Of all randomness.
+  [[nodiscard]] std::uint64_t seed() const { return parts_.settings.seed; }
+
   // --- findings
   void opportunity(const EvidencePtr& evidence);
   void rests_on(const EvidencePtr& evidence);
@@ -173,7 +183,10 @@ class Bench {
   void warn(std::string text) { findings_.warnings.push_back(std::move(text)); }
   void note(std::string text) { findings_.notes.push_back(std::move(text)); }
   [[nodiscard]] Findings& findings() { return findings_; }
-  void begin_case() { findings_ = Findings{}; }
+  void begin_case() {
+    findings_ = Findings{};
+    waits_.clear();
+  }
   /// Brings the unit back to a served connection in its home account, by reset, power and provisioning if need be.
   void bring_to_served();
   /// The same, for cases that begin as the unit is: the served connection's evidence. The world stays the home one.
@@ -181,7 +194,10 @@ class Bench {
   /// The world in which a unit is at home: account A, DEFAULT mode, certificate registered.
   std::uint64_t lay_out_home() { return lay_out({{account_a(), cloud::CertificateMode::default_mode, true}}); }
   /// Kept up to date by the runner's evidence listener.
-  void saw_gap(Milliseconds gap);
+  void saw_gap(SteadyTime from, SteadyTime to);
+  /// Of the time since begin_case() that in which the claim demands silence, or the unit itself waited before it tried
+  /// again.
+  [[nodiscard]] Milliseconds waited() const { return waits_.total(); }
 
  private:
   [[nodiscard]] const std::string& region() const { return parts_.settings.cloud.regions.at(0); }
@@ -204,6 +220,7 @@ class Bench {
   EndpointAddress endpoint_;
   bool beyond_recovery_ = false;  // bring_to_served() failed last time
   std::atomic<Milliseconds::rep> largest_gap_ms_{0};
+  WaitedTime waits_;
 };
 
 /// `bench.reconnect_limit()` and kin as a reader wants them: "10000 ms".

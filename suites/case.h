@@ -25,6 +25,7 @@ struct Case {
   std::vector<std::string> defects;     ///< the seeded defects that it must catch
   std::vector<std::string> depends_on;  ///< if one of these failed on the unit, this one is blocked
   std::string opportunity;              ///< the first observation without which it cannot be judged
+  bool waits = false;  ///< most of its time is waiting that it demands, so that --shard gives it to one unit of a type
   /// Whether the unit is brought to a served connection before the body runs (its control). Cases that judge what
   /// comes before a served connection start as the unit is.
   /// `unprovisioned`: it is judged even on a unit whose provisioning failed.

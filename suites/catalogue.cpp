@@ -9,6 +9,7 @@ const std::vector<Case>& catalogue() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
     add_control_of_all(all);
+    add_return_case(all);
     add_sni_cases(all);
     add_sni_answer_cases(all);
     add_mode_cases(all);
@@ -20,6 +21,7 @@ const std::vector<Case>& catalogue() {
     add_mqtt_cases(all);
     add_lifecycle_cases(all);
     add_resolver_cases(all);
+    add_endurance_cases(all);
     // Last: a unit that insists on the sessions which they hand out has no way back.
     add_session_cases(all);
     return all;

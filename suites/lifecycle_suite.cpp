@@ -86,7 +86,7 @@ void add_control_of_all(std::vector<Case>& cases) {
        .demand = "on a healthy endpoint the unit completes TLS and CONNECT within the connect limit of a reset",
        .source = "house rule H1",
        .needs = {Capability::reset},
-       .defects = {"dead-on-arrival"},
+       .defects = {"dead-on-arrival", "never-connects"},
        .opportunity = "a sign of life (a connection, or its console)",
        .start = Case::Start::as_it_is,
        .body = connects_after_a_reset,
@@ -106,6 +106,7 @@ void add_lifecycle_cases(std::vector<Case>& cases) {
                    .defects = {"reconnect-storm", "give-up-after-refusal"},
                    .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
                    .opportunity = "a refusal that reached the unit",
+                   .waits = true,
                    .body = locked_out_and_let_in,
                    .file = __FILE__,
                    .line = __LINE__});
@@ -120,6 +121,7 @@ void add_lifecycle_cases(std::vector<Case>& cases) {
        .defects = {"reconnect-storm"},
        .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
        .opportunity = "a publication that was denied",
+       .waits = true,
        .body = not_allowed_to_publish,
        .file = __FILE__,
        .line = __LINE__});

@@ -225,6 +225,7 @@ void add_mode_cases(std::vector<Case>& cases) {
                    .defects = {"give-up-after-refusal"},
                    .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
                    .opportunity = "a refusal that reached the unit",
+                   .waits = true,
                    .body = refused_then_registered,
                    .file = __FILE__,
                    .line = __LINE__});
@@ -239,6 +240,7 @@ void add_mode_cases(std::vector<Case>& cases) {
        .defects = {"give-up-after-refusal"},
        .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
        .opportunity = "a refusal that reached the unit",
+       .waits = true,
        .body = refused_then_enabled,
        .file = __FILE__,
        .line = __LINE__});

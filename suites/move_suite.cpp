@@ -354,6 +354,7 @@ void add_move_cases(std::vector<Case>& cases) {
        .defects = {"backoff-survives-move"},
        .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01"},
        .opportunity = "a served connection in A",
+       .waits = true,
        .body = moved_while_it_backs_off,
        .file = __FILE__,
        .line = __LINE__});

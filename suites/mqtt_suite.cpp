@@ -27,7 +27,39 @@ void connect_is_first_and_well_formed(Bench& bench) {
   }
 }
 
+// Ends the served unit's connection in good order (close_notify, then FIN), and by a TCP reset.
+// Assures that no end of a connection is the end of the device; all cases that make it connect anew stand on this.
+// Fails firmware that hangs, crashes or rests once it was served.
+void comes_back_after_an_end(Bench& bench) {
+  bench.opportunity(bench.serve_anew());
+  for (const bool by_reset : {false, true}) {
+    const char* what = by_reset ? "a TCP reset" : "close_notify and FIN";
+    const std::uint64_t mark = bench.drop_connections(by_reset);
+    const EvidencePtr served = bench.await_served(mark, bench.reconnect_limit());
+    ASSERT_TRUE(served) << "after " << what << " it was not served again within " << in_ms(bench.reconnect_limit())
+                        << "; connections since: " << bench.seen("tcp_accepted", mark).size();
+    bench.rests_on(served);
+  }
+}
+
 }  // namespace
+
+void add_return_case(std::vector<Case>& cases) {
+  cases.push_back({.id = "MQTT-10",
+                   .area = "mqtt",
+                   .title = "comes back after its connection ended",
+                   .demand = "after a TCP reset, and after close_notify and FIN, it is connected anew within the "
+                             "reconnect limit",
+                   .source = "house rule H1",
+                   .needs = {Capability::reset},
+                   .defects = {"no-reconnect", "hang-when-served", "crash-when-served"},
+                   .depends_on = {"LIFE-06"},
+                   .opportunity = "a served connection",
+                   .start = Case::Start::as_it_is,
+                   .body = comes_back_after_an_end,
+                   .file = __FILE__,
+                   .line = __LINE__});
+}
 
 void add_mqtt_cases(std::vector<Case>& cases) {
   cases.push_back(

@@ -145,7 +145,7 @@ Milliseconds last_interval(Bench& bench, std::uint64_t after) {
   return std::chrono::duration_cast<Milliseconds>(attempts.back()->at - attempts[attempts.size() - 2]->at);
 }
 
-// Registered at its first connection, the unit waits for ten minutes until somebody activates its certificate.
+// Registered at its first connection, the unit waits for ten minutes (two hours with --long) until somebody activates its certificate.
 // Assures that a device may be switched on long before its owner is ready for it.
 // Fails firmware that gives up, or that asks without a pause.
 void held_in_pending_activation(Bench& bench) {
@@ -156,14 +156,15 @@ void held_in_pending_activation(Bench& bench) {
     throw Inconclusive("no first connection within " + in_ms(bench.connect_limit()) + " of a reset");
   }
   bench.opportunity(registered);
-  bench.watch(10 * refusal_time(bench));
+  const Milliseconds held = (bench.has_long_time() ? 120 : 10) * refusal_time(bench);
+  bench.watch(held);
   expect_no_storm(bench, registered->number);
   const Milliseconds limit = std::max(2 * last_interval(bench, registered->number), least);
   const std::uint64_t activated = bench.now();
   bench.activate_certificate(bench.account_a());
   const EvidencePtr served = bench.await_served(activated, limit);
   bench.rests_on(served);
-  EXPECT_TRUE(served) << "activated after " << in_ms(10 * refusal_time(bench)) << ", then not served within "
+  EXPECT_TRUE(served) << "activated after " << in_ms(held) << ", then not served within "
                       << in_ms(limit) << " (twice its last interval); attempts seen since: "
                       << bench.seen("tcp_accepted", activated).size();
 }
@@ -234,6 +235,7 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                    .defects = {"no-reconnect", "give-up-after-refusal"},
                    .depends_on = {"LIFE-06", "SNI-02"},
                    .opportunity = "its registration",
+                   .waits = true,
                    .body = served_after_activation,
                    .file = __FILE__,
                    .line = __LINE__});
@@ -274,6 +276,7 @@ void add_provisioning_cases(std::vector<Case>& cases) {
                    .defects = {"reconnect-storm", "give-up-after-refusal"},
                    .depends_on = {"LIFE-06", "SNI-02", "PROV-06"},
                    .opportunity = "its registration",
+                   .waits = true,
                    .body = held_in_pending_activation,
                    .file = __FILE__,
                    .line = __LINE__});

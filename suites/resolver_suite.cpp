@@ -277,6 +277,7 @@ void add_resolver_cases(std::vector<Case>& cases) {
                    .defects = {"move-bricks"},
                    .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01", "MOVE-03", "MOVE-04"},
                    .opportunity = "a question for B's address",
+                   .waits = true,
                    .body = out_of_reach_and_back,
                    .file = __FILE__,
                    .line = __LINE__});
@@ -291,6 +292,7 @@ void add_resolver_cases(std::vector<Case>& cases) {
                    .defects = {"dns-cached-forever"},
                    .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01"},
                    .opportunity = "a served connection at the old address",
+                   .waits = true,
                    .body = address_moves,
                    .file = __FILE__,
                    .line = __LINE__});

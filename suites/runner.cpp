@@ -1,6 +1,7 @@
 #include "suites/runner.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <boost/json/array.hpp>
@@ -9,6 +10,7 @@
 #include "fixtures/network/resolver.h"
 #include "suites/bench.h"
 #include "suites/case.h"
+#include "suites/wall_clock_watch.h"
 
 namespace hilmark::suites {
 namespace {
@@ -30,7 +32,7 @@ class Session {
  public:
   Session(Bench& bench, EvidenceLog& evidence, const Clock& clock, const EventSink& sink,
           const std::function<bool()>& stop)
-      : bench_(bench), evidence_(evidence), clock_(clock), sink_(sink), stop_(stop) {}
+      : bench_(bench), evidence_(evidence), clock_(clock), sink_(sink), stop_(stop), wall_clock_(clock) {}
 
   void run(const Case& test_case, int round) {
     if (lost_ || stop_()) return;  // What is planned and never finishes is reported as not run.
@@ -67,6 +69,7 @@ class Session {
     if (round == round_) return;
     round_ = round;
     unproven_.clear();
+    never_came_ = false;
   }
 
   [[nodiscard]] bool can_run_unready(const Case& test_case) const {
@@ -74,11 +77,13 @@ class Session {
   }
 
   [[nodiscard]] std::string blocked_by(const Case& test_case) const {
-    // A unit that could not be made ready is told once, by the control of all others.
-    if (not_ready_ && !can_run_unready(test_case) && unproven_.count(control_of_all) > 0) return control_of_all;
+    // A unit that could not be made ready, or never came, is told once, by the control of all others.
+    const bool needs_life = (not_ready_ && !can_run_unready(test_case)) ||
+                            (never_came_ && test_case.start != Case::Start::unprovisioned);
+    if (needs_life && unproven_.count(control_of_all) > 0) return control_of_all;
     const auto found = std::find_if(test_case.depends_on.begin(), test_case.depends_on.end(),
                                     [&](const std::string& id) { return unproven_.count(id) > 0; });
-    return found == test_case.depends_on.end() ? "" : *found;
+    return found == test_case.depends_on.end() ? "" : unproven_.at(*found);
   }
 
   /// Prepares the world and runs the body; how it ended is in the findings.
@@ -105,13 +110,31 @@ class Session {
     if (!findings.rig_trouble) {
       if (const auto trouble = bench_.cloud().trouble()) findings.rig_trouble = trouble->message;
     }
+    if (!findings.failures.empty() || findings.inconclusive) findings.unsound = trouble_of_rig();
+  }
+
+  /// Asked before anything is said against the unit: endpoint, broker and name server serve the rig's own client at
+  /// this moment, and the machine's clock, by which certificates are made and judged, went on as it should.
+  std::optional<std::string> trouble_of_rig() {
+    if (auto trouble = wall_clock_.trouble()) return trouble;
+    try {
+      bench_.lay_out_home();
+      bench_.prove_endpoint_healthy();
+    } catch (const RigTrouble& trouble) {
+      return trouble.what();
+    }
+    return std::nullopt;
   }
 
   void finish(const Case& test_case, int round, SteadyTime started, const Judgement& judgement,
               const std::string& blocker) {
     const Findings& findings = bench_.findings();
-    if (judgement.verdict == Verdict::fail || judgement.verdict == Verdict::inconclusive)
-      unproven_.insert(test_case.id);
+    if (judgement.verdict == Verdict::fail || judgement.verdict == Verdict::inconclusive) {
+      unproven_[test_case.id] = test_case.id;
+    } else if (!blocker.empty()) {
+      unproven_[test_case.id] = blocker;
+    }
+    if (test_case.id == control_of_all) never_came_ = bench_.seen("tcp_accepted", 0).empty();
     json::value error_type;
     if (judgement.verdict == Verdict::error) error_type = "rig";
     if (judgement.verdict == Verdict::inconclusive) error_type = "inconclusive";
@@ -130,6 +153,7 @@ class Session {
            {"blocked_by", blocker.empty() ? json::value() : json::value(blocker)},
            {"error_type", std::move(error_type)},
            {"duration_ms", duration.count()},
+           {"waited_ms", std::min(bench_.waited(), duration).count()},
            {"notes", std::move(notes)}});
     if (judgement.verdict == Verdict::error) {
       if (const auto present = bench_.check_present(); !present) lost_ = present.error();
@@ -141,8 +165,11 @@ class Session {
   const Clock& clock_;
   const EventSink& sink_;
   const std::function<bool()>& stop_;
+  WallClockWatch wall_clock_;
   int round_ = 0;
-  std::set<std::string> unproven_;  ///< failed or inconclusive in this round: what depends on them is blocked
+  /// Failed, inconclusive or blocked in this round, and the case at its root: what depends on them is blocked by that.
+  std::map<std::string, std::string> unproven_;
+  bool never_came_ = false;         ///< in the control of all others not one connection was seen
   std::optional<Error> lost_;
   std::optional<Error> not_ready_;
   bool runs_ = false;  ///< though it is not ready
@@ -189,7 +216,7 @@ class EvidenceTap {
     }
     if (piece->kind == "refused" || piece->kind == "closed" || piece->kind == "handshake_failed") ended_ = piece->at;
     if (piece->kind == "tcp_accepted" && ended_) {
-      bench_.saw_gap(std::chrono::duration_cast<Milliseconds>(piece->at - *ended_));
+      bench_.saw_gap(*ended_, piece->at);
       ended_.reset();
     }
   }

@@ -18,6 +18,7 @@ namespace hilmark::suites {
 struct RunSettings {
   std::vector<std::string> cases;  ///< ids, in the catalogue's order
   int rounds = 1;
+  bool long_time = false;  ///< cases may take hours
   std::uint64_t seed = 0;
   cloud::CloudConfig cloud;
   std::optional<FirmwareImage> firmware;  ///< flashed first where the unit can flash

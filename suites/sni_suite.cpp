@@ -129,7 +129,7 @@ void add_sni_cases(std::vector<Case>& cases) {
                    .source = "RFC 6066 section 3; the service reads the name of every connection",
                    .needs = {Capability::reset},
                    .defects = {"sni-first-only"},
-                   .depends_on = {"LIFE-06", "SNI-01", "SNI-02"},
+                   .depends_on = {"LIFE-06", "MQTT-10", "SNI-01", "SNI-02"},
                    .opportunity = "a ClientHello of a reconnection",
                    .body = same_name_on_every_reconnection,
                    .file = __FILE__,
@@ -145,6 +145,7 @@ void add_sni_cases(std::vector<Case>& cases) {
                    .defects = {"sni-stale", "dns-stale"},
                    .depends_on = {"LIFE-06", "SNI-01", "SNI-02", "SNI-03"},
                    .opportunity = "a ClientHello after the change",
+                   .waits = true,
                    .body = new_name_after_a_move,
                    .file = __FILE__,
                    .line = __LINE__});

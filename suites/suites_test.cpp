@@ -65,6 +65,16 @@ TEST(Verdict, WhatTheDeviceDidBeforeTheRigBrokeIsStillItsFault) {
   EXPECT_EQ(judge(findings, "x", Level::must).verdict, Verdict::fail);
 }
 
+TEST(Verdict, NothingIsHeldAgainstAUnitOnARigThatIsNotWell) {
+  Findings findings;
+  findings.opportunity = piece_of({});
+  findings.failures = {"not served"};
+  findings.unsound = "the rig's own probe was not served";
+  const Judgement judgement = judge(findings, "x", Level::must);
+  EXPECT_EQ(judgement.verdict, Verdict::error);
+  EXPECT_THAT(judgement.message, testing::StartsWith("the rig's own probe was not served; so this is not held"));
+}
+
 TEST(Verdict, PassNeedsTheOpportunityAndNothingElse) {
   Findings findings;
   findings.opportunity = piece_of({});
@@ -111,6 +121,8 @@ TEST(Findings, ReadWithoutTheCodesOwnWords) {
       finding_of("Value of: first_hello(bench)\nExpected: carries one name\n  Actual: ClientHello #7 without any (of "
                  "type hilmark::suites::Hello), it is malformed\nafter a reset"),
       "found: ClientHello #7 without any, it is malformed\nafter a reset\nexpected: carries one name");
+  EXPECT_EQ(finding_of("Value of: served\n  Actual: false\nExpected: true\nconnection 94 of 100 was not served"),
+            "connection 94 of 100 was not served");
   EXPECT_EQ(finding_of("not served"), "not served");
 }
 

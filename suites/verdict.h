@@ -42,6 +42,7 @@ struct Findings {
   std::vector<std::string> warnings;
   std::vector<std::string> notes;  ///< told in every report, judged in none
   std::optional<std::string> rig_trouble;
+  std::optional<std::string> unsound;  ///< the rig was not well after it, so that nothing can be said against the unit
   std::optional<std::string> inconclusive;
   std::optional<std::string> not_applicable;
 };

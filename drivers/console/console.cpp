@@ -75,7 +75,7 @@ void Console::on_line(const std::string& line) {
     changed_.notify_all();
     return;
   }
-  evidence_.add("console", believed_ ? "console_line" : "console_discarded", {{"text", last_line_}});
+  recorder_.add(believed_ ? "console_line" : "console_discarded", last_line_);
   if (!believed_ || commands_.is_unsolicited(line)) return;
   answers_.push_back(line);
   if (answers_.size() > max_answers) answers_.pop_front();

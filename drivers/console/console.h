@@ -8,6 +8,7 @@
 
 #include "drivers/console/command_set.h"
 #include "drivers/console/console_port.h"
+#include "drivers/console/console_recorder.h"
 #include "drivers/console/line_assembler.h"
 #include "drivers/unit/unit.h"
 #include "harness/base/evidence.h"
@@ -19,7 +20,7 @@ namespace hilmark {
 class Console {
  public:
   Console(CommandSet commands, const Clock& clock, EvidenceLog& evidence)
-      : commands_(std::move(commands)), clock_(clock), evidence_(evidence) {}
+      : commands_(std::move(commands)), clock_(clock), recorder_(clock, evidence) {}
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
   ~Console() { close(); }
@@ -58,7 +59,7 @@ class Console {
 
   CommandSet commands_;
   const Clock& clock_;
-  EvidenceLog& evidence_;
+  ConsoleRecorder recorder_;
   std::unique_ptr<ConsolePort> port_;
 
   mutable std::mutex mutex_;

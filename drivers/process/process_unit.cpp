@@ -1,5 +1,6 @@
 #include "drivers/process/process_unit.h"
 
+#include "drivers/console/console_recorder.h"
 #include "drivers/process/process_keeper.h"
 
 extern char** environ;
@@ -31,7 +32,8 @@ std::string first_certificate(const std::string& chain) {
 
 class ProcessUnit final : public Unit {
  public:
-  ProcessUnit(ProcessUnitConfig config, EvidenceLog& evidence) : config_(std::move(config)), evidence_(evidence) {}
+  ProcessUnit(ProcessUnitConfig config, const Clock& clock, EvidenceLog& evidence)
+      : config_(std::move(config)), evidence_(evidence), recorder_(clock, evidence) {}
 
   Result<void> begin() {
     auto keeper = ProcessKeeper::make(
@@ -103,7 +105,7 @@ class ProcessUnit final : public Unit {
   }
   [[nodiscard]] tl::unexpected<Error> told(const Error& error) const { return fail(error, "{}", config_.info.id); }
 
-  void on_line(const std::string& line) { evidence_.add("console", "console_line", {{"text", printable(line)}}); }
+  void on_line(const std::string& line) { recorder_.add("console_line", printable(line)); }
   void on_ended(const ExitStatus& status) { evidence_.add("console", "process_ended", {{"status", status.text()}}); }
 
   Result<void> launch(Milliseconds grace) {
@@ -134,6 +136,7 @@ class ProcessUnit final : public Unit {
 
   ProcessUnitConfig config_;
   EvidenceLog& evidence_;
+  ConsoleRecorder recorder_;
   std::optional<EndpointAddress> endpoint_;
   std::string client_id_;
   bool installed_ = false;
@@ -145,7 +148,7 @@ class ProcessUnit final : public Unit {
 
 Result<std::unique_ptr<Unit>> make_process_unit(ProcessUnitConfig config, const Clock& clock, EvidenceLog& evidence) {
   if (config.command.empty()) return fail(ErrorKind::usage, "{}: the lab file names no command", config.info.id);
-  auto unit = std::make_unique<ProcessUnit>(std::move(config), evidence);
+  auto unit = std::make_unique<ProcessUnit>(std::move(config), clock, evidence);
   if (const auto begun = unit->begin(); !begun) return fail(begun.error());
   return unit;
 }

@@ -56,6 +56,7 @@ struct Timing {
   /// The time in which the service takes 15 attempts of one client at most. Declared shorter only for a device whose
   /// whole clock is compressed for the lab.
   Milliseconds storm_window{10'000};
+  Milliseconds soak{3'600'000};  ///< LIFE-05: for how long it is met with one fault after the other
   int keep_alive_s = 1200;
 };
 

@@ -82,9 +82,12 @@ void add_run(CLI::App& app, Context& context) {
                    "Image to flash instead of the lab file's, on one unit or on all of its chip")
       ->type_name("[UNIT=]IMAGE")
       ->allow_extra_args(false);
+  command->add_flag("--shard", options.selection.shard,
+                    "Of several units of one type let each case that takes long waits run on one alone");
   command->add_option("--jobs", options.jobs, "Units judged at a time [all]")->check(CLI::Range(1, 1000));
   command->add_option("--repeat", options.rounds, "Rounds of all cases")
       ->check(CLI::Range(std::int64_t{1}, max_rounds));
+  command->add_flag("--long", options.long_time, "Let cases take hours where their claim is about hours");
   command->add_option("--deadline", arguments->deadline, "End the whole run after this time: 90s, 15m, 2h")
       ->type_name("TIME");
   command->add_flag("--strict", options.strict, "A warning counts as a failure");

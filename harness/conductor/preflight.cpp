@@ -52,6 +52,16 @@ Result<std::string> find_mosquitto() {
   return path;
 }
 
+/// A machine that lost its time makes certificates that no honest device accepts.
+Result<void> check_clock(const Clock& clock) {
+  // 2026-01-01T00:00:00Z: before there was a hilmark.
+  static constexpr std::chrono::seconds earliest{1'767'225'600};
+  if (clock.wall() >= WallTime(earliest)) return {};
+  return fail(ErrorKind::usage,
+              "this machine's clock says {}; set it first, since units judge certificates by the true time",
+              iso8601(clock.wall()));
+}
+
 std::string run_id(const Clock& clock) {
   std::random_device random;
   const std::time_t now = std::chrono::system_clock::to_time_t(clock.wall());
@@ -177,6 +187,7 @@ Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<sui
     const std::string image = (*firmware)[unit_plan.unit->id];
     run.units.push_back({.plan = std::move(unit_plan), .firmware = image});
   }
+  if (auto right = check_clock(clock); !right) return fail(right.error());
   auto mosquitto = find_mosquitto();
   if (!mosquitto) return fail(mosquitto.error());
   run.mosquitto = std::move(*mosquitto);

@@ -51,6 +51,14 @@ TEST_F(Preflight, FindsWhatIsWrongBeforeAnythingIsTouched) {
   ::unsetenv("HILMARK_MOSQUITTO");
 }
 
+TEST_F(Preflight, AMachineThatLostItsTimeJudgesNobody) {
+  const ManualClock lost(WallTime{});
+  const auto run = prepare_run(options_, testing_support::fake_catalogue(), lost);
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().kind, ErrorKind::usage);
+  EXPECT_THAT(run.error().message, HasSubstr("clock says 1970-01-01T00:00:00.000Z; set it first"));
+}
+
 TEST_F(Preflight, TheFolderIsEmptiedOfAnEarlierRunsReportsAndNothingElse) {
   std::filesystem::create_directories(folder_.path() / "out/units/old");
   ASSERT_TRUE(write_file(folder_.path() / "out/events.jsonl", "old"));

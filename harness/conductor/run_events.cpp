@@ -58,6 +58,7 @@ json::object unit_planned_event(const PreparedUnit& prepared) {
             {"watch_ms", limits.watch.count()},
             {"dns_ttl_ms", limits.dns_ttl.count()},
             {"storm_window_ms", limits.storm_window.count()},
+            {"soak_ms", limits.soak.count()},
             {"keep_alive_s", limits.keep_alive_s}}},
           {"firmware", prepared.firmware.empty() ? json::value(nullptr) : json::value(prepared.firmware)},
           {"cases", cases_json(prepared.plan)}};
@@ -67,6 +68,7 @@ WorkerOrders orders_for(const RunOptions& options, const PreparedRun& run, const
   return {.unit = *unit.plan.unit,
           .cases = unit.plan.running(),
           .rounds = options.rounds,
+          .long_time = options.long_time,
           .seed = run.seed,
           .accounts = run.bench->accounts,
           .regions = run.bench->regions,

@@ -31,6 +31,7 @@ class UnitProgram final : public WorkerProgram {
 
     settings_.cases = orders.cases;
     settings_.rounds = static_cast<int>(orders.rounds);
+    settings_.long_time = orders.long_time;
     settings_.seed = static_cast<std::uint64_t>(orders.seed);
     settings_.client_id = "hilmark-" + orders.unit.id;
     settings_.resolver = resolver_address_for(world);

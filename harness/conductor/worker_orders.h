@@ -15,6 +15,7 @@ struct WorkerOrders {
   BenchUnit unit;
   std::vector<std::string> cases;  ///< ids, in the catalogue's order
   std::int64_t rounds = 1;
+  bool long_time = false;
   std::int64_t seed = 0;
   std::vector<std::string> accounts;
   std::vector<std::string> regions;
@@ -25,7 +26,7 @@ struct WorkerOrders {
   bool wait_for_lock = false;
 };
 BOOST_DESCRIBE_STRUCT(WorkerOrders, (),
-                      (unit, cases, rounds, seed, accounts, regions, firmware, folder, mosquitto, namespaces,
+                      (unit, cases, rounds, long_time, seed, accounts, regions, firmware, folder, mosquitto, namespaces,
                        wait_for_lock))
 
 /// One line of JSON, with LF.

@@ -21,6 +21,7 @@ TimingFacts layered(const TimingFacts& board, const TimingFacts& lab) {
           .watch_ms = pick(board.watch_ms, lab.watch_ms),
           .dns_ttl_ms = pick(board.dns_ttl_ms, lab.dns_ttl_ms),
           .storm_window_ms = pick(board.storm_window_ms, lab.storm_window_ms),
+          .soak_ms = pick(board.soak_ms, lab.soak_ms),
           .keep_alive_s = pick(board.keep_alive_s, lab.keep_alive_s)};
 }
 
@@ -86,6 +87,7 @@ Timing BenchUnit::limits() const {
   set(limits.watch, timing.watch_ms);
   set(limits.dns_ttl, timing.dns_ttl_ms);
   set(limits.storm_window, timing.storm_window_ms);
+  set(limits.soak, timing.soak_ms);
   limits.keep_alive_s = static_cast<int>(timing.keep_alive_s.value_or(limits.keep_alive_s));
   return limits;
 }

@@ -71,6 +71,7 @@ TimingFacts read_timing(YamlMapping& parent) {
   timing.watch_ms = mapping->integer("watch_ms", 1, max_time_ms);
   timing.dns_ttl_ms = mapping->integer("dns_ttl_ms", 1000, max_time_ms);
   timing.storm_window_ms = mapping->integer("storm_window_ms", 1, 10'000);
+  timing.soak_ms = mapping->integer("soak_ms", 1, max_time_ms);
   timing.keep_alive_s = mapping->integer("keep_alive_s", 0, std::numeric_limits<std::uint16_t>::max());
   return timing;
 }

@@ -40,11 +40,11 @@ BOOST_DESCRIBE_STRUCT(ConsoleFacts, (), (transport, commands))
 /// What is not declared has the catalogue's limit.
 struct TimingFacts {
   std::optional<std::int64_t> boot_ms, connect_ms, reconnect_max_ms, handshake_ms, endpoint_command_ms, watch_ms,
-      dns_ttl_ms, storm_window_ms, keep_alive_s;
+      dns_ttl_ms, storm_window_ms, soak_ms, keep_alive_s;
 };
 BOOST_DESCRIBE_STRUCT(TimingFacts, (),
                       (boot_ms, connect_ms, reconnect_max_ms, handshake_ms, endpoint_command_ms, watch_ms, dns_ttl_ms,
-                       storm_window_ms, keep_alive_s))
+                       storm_window_ms, soak_ms, keep_alive_s))
 
 /// A hub's port, or commands for a shell.
 struct PowerFacts {

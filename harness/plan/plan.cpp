@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include <fmt/ranges.h>
 #include <fnmatch.h>
@@ -66,6 +67,63 @@ bool is_selected(const suites::Case& test_case, const std::string& unit, const S
   return in_area && in_cases && in_own;
 }
 
+/// What makes two units of one type: all that a case can see of a difference.
+bool of_one_type(const BenchUnit& left, const BenchUnit& right) {
+  const auto type = [](const BenchUnit& unit) {
+    return std::tie(unit.kind, unit.board, unit.chip, unit.capabilities, unit.firmware, unit.command);
+  };
+  return type(left) == type(right);
+}
+
+/// The units of one type, and how many cases that wait each has been given.
+struct Shard {
+  std::vector<UnitPlan*> units;
+  std::map<const UnitPlan*, std::set<std::string>> given;
+
+  /// Where what the case depends on runs, so that one fault is told once; else where there is least to do.
+  UnitPlan* choose(const suites::Case& test_case) {
+    const auto has_dependency = [&](UnitPlan* unit) {
+      const auto& needed = test_case.depends_on;
+      return std::any_of(needed.begin(), needed.end(), [&](const std::string& id) { return given[unit].count(id) > 0; });
+    };
+    const auto dependent = std::find_if(units.begin(), units.end(), has_dependency);
+    if (dependent != units.end()) return *dependent;
+    return *std::min_element(units.begin(), units.end(),
+                             [&](UnitPlan* left, UnitPlan* right) { return given[left].size() < given[right].size(); });
+  }
+
+  void deal(const suites::Case& test_case) {
+    std::vector<PlannedCase*> planned;
+    for (UnitPlan* unit : units) {
+      for (PlannedCase& each : unit->cases) {
+        if (each.test_case == &test_case && !each.skip) planned.push_back(&each);
+      }
+    }
+    if (planned.size() < units.size()) return;  // Not all were chosen to run it.
+    UnitPlan* const chosen = choose(test_case);
+    given[chosen].insert(test_case.id);
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      if (units[i] != chosen) planned[i]->skip = fmt::format("runs on {} for all of its type (--shard)", chosen->unit->id);
+    }
+  }
+};
+
+void shard(Plan& plan, const std::vector<suites::Case>& catalogue) {
+  std::vector<Shard> shards;
+  for (UnitPlan& unit : plan) {
+    const auto same = std::find_if(shards.begin(), shards.end(), [&](const Shard& shard) {
+      return of_one_type(*shard.units.front()->unit, *unit.unit);
+    });
+    (same == shards.end() ? shards.emplace_back() : *same).units.push_back(&unit);
+  }
+  for (Shard& each : shards) {
+    if (each.units.size() < 2) continue;
+    for (const suites::Case& test_case : catalogue) {
+      if (test_case.waits) each.deal(test_case);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> UnitPlan::running() const {
@@ -103,6 +161,7 @@ Result<Plan> make_plan(const Bench& bench, const std::vector<suites::Case>& cata
                   fmt::join(selection.areas, " or "), fmt::join(selection.cases, " or "));
     }
   }
+  if (selection.shard) shard(plan, catalogue);
   return plan;
 }
 

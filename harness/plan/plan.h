@@ -19,6 +19,8 @@ struct Selection {
   std::vector<std::string> cases;  ///< shell patterns over ids
   /// Unit -> the ids of the only cases that run on it, among those chosen above; a unit that is not named runs all.
   std::map<std::string, std::vector<std::string>> cases_of_unit;
+  /// Of units of one type each case that waits runs on one alone.
+  bool shard = false;
 };
 
 struct PlannedCase {

@@ -63,6 +63,24 @@ TEST_F(PlanOf, AreasAndCasesIntersect) {
   EXPECT_THAT(plan[0].running(), ElementsAre("LIFE-06", "SNI-06"));
 }
 
+TEST_F(PlanOf, UnitsOfOneTypeShareTheCasesThatWait) {
+  bench_.units[1] = bench_.units[0];
+  bench_.units[1].id = "two";
+  bench_.units.push_back(bench_.units[0]);
+  bench_.units[2].id = "other";
+  bench_.units[2].chip = "another";
+  for (const char* id : {"LIFE-01", "LIFE-03", "LIFE-05"}) {
+    catalogue_.push_back(make_case(id, "lifecycle", {Capability::reset}));
+    catalogue_.back().waits = true;
+  }
+  catalogue_.back().depends_on = {"LIFE-01"};
+  const Plan plan = make_plan(bench_, catalogue_, {.shard = true}).value();
+  EXPECT_THAT(plan[0].running(), ElementsAre("LIFE-06", "SNI-01", "SNI-06", "LIFE-01", "LIFE-05"));
+  EXPECT_THAT(plan[1].running(), ElementsAre("LIFE-06", "SNI-01", "SNI-06", "LIFE-03"));
+  EXPECT_THAT(plan[2].running(), ElementsAre("LIFE-06", "SNI-01", "SNI-06", "LIFE-01", "LIFE-03", "LIFE-05"));
+  EXPECT_EQ(plan[1].cases.at(4).skip, "runs on one for all of its type (--shard)");
+}
+
 TEST_F(PlanOf, AWordThatChoosesNothingIsToldWithWhatWasMeant) {
   EXPECT_THAT(error({.units = {"twoo"}, .areas = {}, .cases = {}}),
               AllOf(HasSubstr("no unit `twoo` in lab.yaml"), HasSubstr("did you mean two?")));

@@ -34,6 +34,7 @@ json::object case_json(const suites::Case& test_case) {
           {"defects", texts(test_case.defects)},
           {"depends_on", texts(test_case.depends_on)},
           {"opportunity", test_case.opportunity},
+          {"waits", test_case.waits},
           {"file", test_case.file},
           {"line", test_case.line}};
 }

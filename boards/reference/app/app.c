@@ -1,5 +1,6 @@
 #include "app/app.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/commands.h"
@@ -121,9 +122,23 @@ static void wait_for_more(struct app* app) {
   port_wait(app->ports.system, interest, wait_ms < LONGEST_WAIT_MS ? (uint32_t)wait_ms : LONGEST_WAIT_MS);
 }
 
+// True if a defect keeps it from going on.
+static bool stands_still(struct app* app) {
+  const enum deviations_stand stand = deviations_stand(&app->deviations);
+  if (stand == DEVIATIONS_CRASHES) abort();
+  if (stand == DEVIATIONS_HANGS) port_wait(app->ports.system, (struct port_interest){0}, LONGEST_WAIT_MS);
+  return stand != DEVIATIONS_GOES_ON;
+}
+
+static void flood_console(struct app* app) {
+  for (int i = 0; i < LINES_PER_TURN; i++) console_tell(&app->console, "NOISE", "0123456789 0123456789 0123456789");
+}
+
 void app_run_once(struct app* app) {
   const uint64_t now_ms = port_clock_now_ms();
+  if (deviations_flood_console(&app->deviations)) flood_console(app);
   console_pump(&app->console);
+  if (stands_still(app)) return;
   // What the server said by now came before the lines that come now.
   if (app->fault == NULL) connection_step(&app->connection, now_ms);
   // All lines that are there first: settings that arrive together lead to one new connection, not to several.
@@ -133,5 +148,5 @@ void app_run_once(struct app* app) {
   if (deviations_erase_identity(&app->deviations)) lose_identity(app);
   finish_send(app, now_ms);
   console_pump(&app->console);
-  if (!more_lines) wait_for_more(app);
+  if (!more_lines && deviations_stand(&app->deviations) == DEVIATIONS_GOES_ON) wait_for_more(app);
 }

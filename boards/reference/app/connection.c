@@ -85,6 +85,9 @@ static void fail_tls(struct connection* connection, uint64_t now_ms) {
   const enum port_tls_end end = port_tls_ended_by(connection->tls);
   const bool by_server = end == PORT_TLS_END_CLOSED || end == PORT_TLS_END_ALERT || end == PORT_TLS_END_TRANSPORT;
   deviations_on_alert(connection->deviations, port_tls_alert(connection->tls));
+  if (connection->state == CONNECTION_HANDSHAKING && end == PORT_TLS_END_TRANSPORT) {
+    deviations_on_broken_handshake(connection->deviations);
+  }
   const bool before_connack = connection->state != CONNECTION_SERVED;
   char reason[REASON_BYTES];
   snprintf(reason, sizeof reason, "%s, %s%s%s", port_tls_error(connection->tls), state_text(connection->state),

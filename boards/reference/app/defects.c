@@ -81,6 +81,18 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
     [DEFECT_INSTALL_ACCEPTS_ANYTHING] = {"install-accepts-anything", "Installs any text as its certificate."},
     [DEFECT_CERT_STALE] = {"cert-stale",
                            "Until the next boot it presents the certificate with which it first connected."},
+    [DEFECT_LEAK_PER_CONNECT] = {"leak-per-connect",
+                                 "Never frees what a served connection took; after 80 of them there is no more until "
+                                 "the next boot."},
+    [DEFECT_LOCKUP_ON_FAULT_DURING_HANDSHAKE] = {"lockup-on-fault-during-handshake",
+                                                 "Makes no further connection once TCP broke three TLS handshakes "
+                                                 "since the boot."},
+    [DEFECT_HANG_AT_BOOT] = {"hang-at-boot", "Says that it boots, and stops."},
+    [DEFECT_HANG_WHEN_SERVED] = {"hang-when-served", "Stops as soon as a CONNACK has come."},
+    [DEFECT_CRASH_WHEN_SERVED] = {"crash-when-served", "Ends by a fault as soon as a CONNACK has come."},
+    [DEFECT_NEVER_CONNECTS] = {"never-connects", "Answers its console, and makes no connection."},
+    [DEFECT_CONSOLE_FLOOD] = {"console-flood",
+                              "Fills its console with lines that nobody asked for; does everything else right."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

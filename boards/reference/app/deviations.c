@@ -6,14 +6,30 @@
 #include "app/hello_filter.h"
 #include "app/pem.h"
 
-enum { REFUSALS_TO_GIVE_UP = 3, CHAIN_CERTIFICATES = 16 };
+enum { REFUSALS_TO_GIVE_UP = 3, CHAIN_CERTIFICATES = 16, CONNECTIONS_TO_LEAK = 80, FAULTS_TO_LOCK_UP = 3 };
 enum { ALERT_CERTIFICATE_REVOKED = 44 };  // RFC 8446 §6.2
 
 void deviations_init(struct deviations* deviations, enum defect defect) {
   memset(deviations, 0, sizeof *deviations);
   deviations->defect = defect;
+  deviations->stopped = defect == DEFECT_NEVER_CONNECTS;
   if (defect == DEFECT_WRONG_KEY && !port_crypto_make_key(deviations->other_key)) deviations->stopped = true;
 }
+
+enum deviations_stand deviations_stand(const struct deviations* deviations) {
+  switch (deviations->defect) {
+    case DEFECT_HANG_AT_BOOT:
+      return DEVIATIONS_HANGS;
+    case DEFECT_HANG_WHEN_SERVED:
+      return deviations->was_served ? DEVIATIONS_HANGS : DEVIATIONS_GOES_ON;
+    case DEFECT_CRASH_WHEN_SERVED:
+      return deviations->was_served ? DEVIATIONS_CRASHES : DEVIATIONS_GOES_ON;
+    default:
+      return DEVIATIONS_GOES_ON;
+  }
+}
+
+bool deviations_flood_console(const struct deviations* deviations) { return deviations->defect == DEFECT_CONSOLE_FLOOD; }
 
 bool deviations_allow_attempt(const struct deviations* deviations) { return !deviations->stopped; }
 
@@ -166,6 +182,10 @@ void deviations_on_hello(struct deviations* deviations) { deviations->sent_hello
 
 void deviations_on_served(struct deviations* deviations, const char* endpoint) {
   deviations->refusals = 0;
+  deviations->served++;
+  if (deviations->defect == DEFECT_LEAK_PER_CONNECT && deviations->served >= CONNECTIONS_TO_LEAK) {
+    deviations->stopped = true;
+  }
   if (deviations->was_served) return;
   deviations->was_served = true;
   strcpy(deviations->first_served, endpoint);
@@ -179,6 +199,12 @@ void deviations_on_end(struct deviations* deviations, enum connection_end end) {
   if (deviations->defect == DEFECT_GIVE_UP_AFTER_REFUSAL && deviations->refusals >= REFUSALS_TO_GIVE_UP) {
     deviations->stopped = true;
   }
+}
+
+void deviations_on_broken_handshake(struct deviations* deviations) {
+  deviations->broken_handshakes++;
+  const bool locks_up = deviations->defect == DEFECT_LOCKUP_ON_FAULT_DURING_HANDSHAKE;
+  if (locks_up && deviations->broken_handshakes >= FAULTS_TO_LOCK_UP) deviations->stopped = true;
 }
 
 void deviations_on_alert(struct deviations* deviations, unsigned alert) {

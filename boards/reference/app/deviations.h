@@ -26,6 +26,9 @@ enum connection_end {
 // What the defects remember; all of it only since the boot.
 enum { DEVIATIONS_NAMES = 8 };
 
+// How the firmware may come to a stand.
+enum deviations_stand { DEVIATIONS_GOES_ON, DEVIATIONS_HANGS, DEVIATIONS_CRASHES };
+
 struct deviations {
   enum defect defect;
   bool erases_identity;
@@ -41,6 +44,8 @@ struct deviations {
   bool is_stuck;
   bool stopped;
   unsigned refusals;
+  unsigned served;            // connections
+  unsigned broken_handshakes;  // by TCP
   unsigned moves;
   char first_served[SETTINGS_ENDPOINT_BYTES];
   char followed[SETTINGS_ENDPOINT_BYTES];
@@ -51,6 +56,10 @@ struct deviations {
 };
 
 void deviations_init(struct deviations* deviations, enum defect defect);
+
+// Asked for each turn of the loop.
+enum deviations_stand deviations_stand(const struct deviations* deviations);
+bool deviations_flood_console(const struct deviations* deviations);
 
 // Asked for each attempt.
 bool deviations_allow_attempt(const struct deviations* deviations);
@@ -85,6 +94,7 @@ void deviations_on_answer(struct deviations* deviations, struct port_net_answer*
 void deviations_on_hello(struct deviations* deviations);
 void deviations_on_served(struct deviations* deviations, const char* endpoint);
 void deviations_on_end(struct deviations* deviations, enum connection_end end);
+void deviations_on_broken_handshake(struct deviations* deviations);
 void deviations_on_alert(struct deviations* deviations, unsigned alert);
 
 // The endpoint was changed from `old_name`. False if the connection is to stay as it is.

@@ -58,6 +58,7 @@ class Board:
         self.programs = 0
         self.left = None  # the operation by which the core left, if it did
         self.pid = None
+        self.status = None  # of the last life
         self.lines = []  # unasked
         self.text = b""
         self.errors = []
@@ -98,7 +99,7 @@ class Board:
         if self.pid is None:
             return
         os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self.thread.join()
         self.console.close()
         self.bus.close()

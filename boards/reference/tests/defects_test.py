@@ -13,9 +13,10 @@ from connection_defects import ConnectionDefects
 from golden_test import IMAGES, NAME_A, NAME_B, TLS_VERSIONS, Bench
 from key_defects import KeyDefects
 from name_defects import NameDefects
+from stand_defects import StandDefects
 
 
-class Defects(ConnectionDefects, KeyDefects, NameDefects, Bench):
+class Defects(ConnectionDefects, KeyDefects, NameDefects, StandDefects, Bench):
     def connected(self, image, name=NAME_A):
         board, server, chain = self.provisioned(image, name)
         self.assertEqual(board.ask("AT+XDEFECT?"), "OK " + image)
