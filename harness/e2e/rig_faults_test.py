@@ -64,6 +64,34 @@ class RigFaults(unittest.TestCase):
             self.assertEqual(set(run.verdicts("virtual-2").values()), {"pass"}, run.told())
 
 
+    def test_a_name_server_that_cannot_listen(self):
+        """Somebody else answers at its place in the unit's network."""
+        with lab.temporary_folder() as folder:
+            lab_file = lab.lab_file(folder)
+            squatter = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind((\"127.0.0.1\", 53)); print(flush=True); input()"
+            script = f'''
+                pid=$(/usr/bin/python3 -c 'import json; print(next(b["namespace_pid"] for b in
+                    json.load(open("'$UMOCKDEV_DIR'/lab.json"))["boards"] if b["unit"] == "virtual-1"))')
+                mkfifo {folder}/held {folder}/bound
+                nsenter --target $pid --net /usr/bin/python3 -c '{squatter}' <{folder}/held >{folder}/bound &
+                exec 9>{folder}/held
+                read line <{folder}/bound
+                {" ".join(lab.hilmark("run", "--lab", lab_file, "--out", folder + "/out", "--case", "LIFE-06", "--case", "SNI-0[12]"))}
+                status=$?
+                exec 9>&-
+                wait
+                exit $status'''
+            done = subprocess.run(lab.on_the_lab("bash", "-c", script, lab=lab_file), stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, timeout=120, check=False)
+            run = lab.Run(f"{folder}/out", done.returncode, done.stderr)
+            self.assertEqual(run.status, 3, run.told())
+            self.assert_nobody_is_blamed(run)
+            self.assertEqual({e["verdict"] for e in run.events("case_finished") if e["unit"] == "virtual-1"}, set(), run.told())
+            self.assertEqual(set(run.verdicts("virtual-2").values()), {"pass"}, run.told())
+            finished = next(e for e in run.events("unit_finished") if e["unit"] == "virtual-1")
+            self.assertIn("the resolver cannot listen on 127.0.0.1:53: Address already in use", finished["message"])
+
+
 class FullDisk(unittest.TestCase):
     """A file system of its own, too small for what is to come."""
 
