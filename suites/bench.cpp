@@ -405,8 +405,9 @@ Milliseconds Bench::reconnect_limit() const {
 void Bench::afford(Milliseconds time, std::string_view what) const {
   constexpr Milliseconds most{300'000};
   if (time <= most || has_long_time()) return;
-  throw NotApplicable(fmt::format("{} would take {} s on this unit, more than the {} s that a case may take; run it with --long", what,
-                                  time.count() / 1000, most.count() / 1000));
+  throw NotApplicable(
+      fmt::format("{} would take {} s on this unit, more than the {} s that a case may take; run it with --long", what,
+                  time.count() / 1000, most.count() / 1000));
 }
 
 void Bench::saw_gap(SteadyTime from, SteadyTime to) {

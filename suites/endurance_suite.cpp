@@ -28,39 +28,58 @@ std::optional<Milliseconds> handshake_of(Bench& bench, const EvidencePtr& served
   return std::chrono::duration_cast<Milliseconds>(done->at - hello->at);
 }
 
-Milliseconds median(std::vector<Milliseconds> times) {
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  return times[times.size() / 2];
-}
+/// Of several: what a busy host adds to the others is not the unit's.
+Milliseconds shortest(const std::vector<Milliseconds>& times) { return *std::min_element(times.begin(), times.end()); }
 
-/// Whether it has got slower. Differences of a few milliseconds are the host's.
-void compare_handshakes(Bench& bench, const std::vector<Milliseconds>& times) {
-  if (times.size() < 2 * compared) return;
-  const Milliseconds first = median({times.begin(), times.begin() + compared});
-  const Milliseconds last = median({times.end() - compared, times.end()});
-  const std::string text = fmt::format("handshakes (median of {}): {} ms at first, {} ms at last", compared,
-                                       first.count(), last.count());
+/// Differences of a few milliseconds are the host's.
+bool is_slower(Milliseconds time, Milliseconds than) {
   constexpr Milliseconds noise{10};
-  if (2 * last > 3 * first && last - first > noise) {
-    bench.warn(text + ": more than 1.5 times as long");
-  } else {
-    bench.note(text);
-  }
+  return 2 * time > 3 * than && time - than > noise;
 }
 
 /// Makes the unit connect once more; the mark from which on that is.
 using Provocation = std::function<std::uint64_t(int connection)>;
 
-void expect_all_served(Bench& bench, const Provocation& provoke) {
+/// The times of their handshakes.
+std::vector<Milliseconds> expect_all_served(Bench& bench, int connections, const Provocation& provoke) {
   std::vector<Milliseconds> times;
-  for (int connection = 1; connection <= connections_to_make; ++connection) {
+  for (int connection = 1; connection <= connections; ++connection) {
     const EvidencePtr served = bench.await_served(provoke(connection), bench.reconnect_limit());
-    bench.rests_on(served && (connection == 1 || connection == connections_to_make) ? served : nullptr);
-    ASSERT_TRUE(served) << "connection " << connection << " of " << connections_to_make << " was not served within "
-                        << in_ms(bench.reconnect_limit());
+    if (!served) {
+      throw ClaimFailed(fmt::format("connection {} of {} was not served within {}", connection, connections,
+                                    in_ms(bench.reconnect_limit())));
+    }
+    if (connection == 1 || connection == connections) bench.rests_on(served);
     if (const auto took = handshake_of(bench, served)) times.push_back(*took);
   }
-  compare_handshakes(bench, times);
+  return times;
+}
+
+/// Whether it has got slower. If so it is looked at for longer, since a host is busy for a while, but a unit that leaks
+/// stays slow; and then in a new life, which a busy host makes slow as well.
+void compare_handshakes(Bench& bench, const std::vector<Milliseconds>& times, const Provocation& provoke) {
+  if (times.size() < 2 * compared) return;
+  const Milliseconds first = shortest({times.begin(), times.begin() + compared});
+  Milliseconds last = shortest({times.end() - compared, times.end()});
+  const std::string text =
+      fmt::format("handshakes (shortest of {}): {} ms at first, {} ms at last", compared, first.count(), last.count());
+  bench.note(text);
+  constexpr int further = 3;
+  for (int i = 0; i < further && is_slower(last, first); ++i) {
+    const auto more = expect_all_served(bench, static_cast<int>(compared), provoke);
+    if (!more.empty()) last = std::min(last, shortest(more));
+  }
+  if (!is_slower(last, first)) return;
+  if (!bench.await_served(bench.reset_unit(), bench.connect_limit())) throw Inconclusive("not served after a reset");
+  const auto anew = expect_all_served(bench, static_cast<int>(compared), provoke);
+  if (anew.empty()) return;
+  bench.note(fmt::format("after a reset: {} ms", shortest(anew).count()));
+  if (is_slower(last, shortest(anew)))
+    bench.warn(text + ": more than 1.5 times as long, and shorter again after a reset");
+}
+
+void expect_a_hundred(Bench& bench, const Provocation& provoke) {
+  compare_handshakes(bench, expect_all_served(bench, connections_to_make, provoke), provoke);
 }
 
 /// A process that is told its endpoint by being started anew has no life in which anything could pile up.
@@ -88,13 +107,13 @@ void a_hundred_connections(Bench& bench) {
     const std::uint64_t mark = move(1);
     if (!starts_anew_since(bench, mark)) {
       if (!bench.await_served(mark, bench.reconnect_limit())) throw Inconclusive("not served after its first move");
-      expect_all_served(bench, [&](int connection) { return move(connection + 1); });
+      expect_a_hundred(bench, [&](int connection) { return move(connection + 1); });
       return;
     }
   }
   const Milliseconds held = bench.watch_window();
   bench.afford(held * connections_to_make, "connections that are closed, each after the time that it is watched,");
-  expect_all_served(bench, [&](int) {
+  expect_a_hundred(bench, [&](int) {
     bench.watch(held);
     return bench.drop_connections();
   });
@@ -141,8 +160,8 @@ std::vector<Fault> faults_of(Bench& bench) {
       {"a close", [&bench] { bench.drop_connections(); }, of_unit("closed"), healthy},
       {"a TCP reset in mid-handshake", deviating(bench, {.tcp = {.reset_after_client_hello = true}}),
        of_unit("deviation"), healthy},
-      {"a close right after CONNACK", deviating(bench, {.mqtt = {.close_after_connack = true}}),
-       of_unit("connack"), healthy},
+      {"a close right after CONNACK", deviating(bench, {.mqtt = {.close_after_connack = true}}), of_unit("connack"),
+       healthy},
       refusing(bench, "a fatal alert", cloud::RefuseForm::alert),
       refusing(bench, "a close after CONNECT", cloud::RefuseForm::close_after_connect),
   };

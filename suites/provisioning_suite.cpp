@@ -145,9 +145,9 @@ Milliseconds last_interval(Bench& bench, std::uint64_t after) {
   return std::chrono::duration_cast<Milliseconds>(attempts.back()->at - attempts[attempts.size() - 2]->at);
 }
 
-// Registered at its first connection, the unit waits for ten minutes (two hours with --long) until somebody activates its certificate.
-// Assures that a device may be switched on long before its owner is ready for it.
-// Fails firmware that gives up, or that asks without a pause.
+// Registered at its first connection, the unit waits for ten minutes (two hours with --long) until somebody activates
+// its certificate. Assures that a device may be switched on long before its owner is ready for it. Fails firmware that
+// gives up, or that asks without a pause.
 void held_in_pending_activation(Bench& bench) {
   constexpr Milliseconds least{2'000};
   const EvidencePtr registered =
@@ -164,8 +164,8 @@ void held_in_pending_activation(Bench& bench) {
   bench.activate_certificate(bench.account_a());
   const EvidencePtr served = bench.await_served(activated, limit);
   bench.rests_on(served);
-  EXPECT_TRUE(served) << "activated after " << in_ms(held) << ", then not served within "
-                      << in_ms(limit) << " (twice its last interval); attempts seen since: "
+  EXPECT_TRUE(served) << "activated after " << in_ms(held) << ", then not served within " << in_ms(limit)
+                      << " (twice its last interval); attempts seen since: "
                       << bench.seen("tcp_accepted", activated).size();
 }
 

@@ -78,8 +78,8 @@ class Session {
 
   [[nodiscard]] std::string blocked_by(const Case& test_case) const {
     // A unit that could not be made ready, or never came, is told once, by the control of all others.
-    const bool needs_life = (not_ready_ && !can_run_unready(test_case)) ||
-                            (never_came_ && test_case.start != Case::Start::unprovisioned);
+    const bool needs_life =
+        (not_ready_ && !can_run_unready(test_case)) || (never_came_ && test_case.start != Case::Start::unprovisioned);
     if (needs_life && unproven_.count(control_of_all) > 0) return control_of_all;
     const auto found = std::find_if(test_case.depends_on.begin(), test_case.depends_on.end(),
                                     [&](const std::string& id) { return unproven_.count(id) > 0; });
@@ -169,7 +169,7 @@ class Session {
   int round_ = 0;
   /// Failed, inconclusive or blocked in this round, and the case at its root: what depends on them is blocked by that.
   std::map<std::string, std::string> unproven_;
-  bool never_came_ = false;         ///< in the control of all others not one connection was seen
+  bool never_came_ = false;  ///< in the control of all others not one connection was seen
   std::optional<Error> lost_;
   std::optional<Error> not_ready_;
   bool runs_ = false;  ///< though it is not ready

@@ -10,7 +10,8 @@ std::string finding_of(std::string_view googletest_message) {
   static const std::regex form(R"(^Value of: [^\n]*\nExpected: ([\s\S]*?)\n  Actual: ([\s\S]*)$)");
   static const std::regex type(R"( \(of type [^()\n]*\))");
   // EXPECT_TRUE and kin: what was true or false says nothing to a reader, the claim's own words do.
-  static const std::regex boolean(R"(^Value of: [^\n]*\n  Actual: (?:true|false)[^\n]*\nExpected: (?:true|false)\n([\s\S]+)$)");
+  static const std::regex boolean(
+      R"(^Value of: [^\n]*\n  Actual: (?:true|false)[^\n]*\nExpected: (?:true|false)\n([\s\S]+)$)");
   const std::string message(googletest_message);
   std::smatch parts;
   if (std::regex_match(message, parts, boolean)) return parts[1].str();

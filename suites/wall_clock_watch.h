@@ -1,4 +1,5 @@
-// The machine's wall clock, by which certificates are made and judged: set while units are judged, it makes good ones bad.
+// The machine's wall clock, by which certificates are made and judged: set while units are judged, it makes good ones
+// bad.
 #pragma once
 
 #include <cstdlib>
@@ -28,8 +29,10 @@ class WallClockWatch {
     steady_ = steady;
     wall_ = wall;
     if (std::abs(jump.count()) <= most.count()) return std::nullopt;
-    return fmt::format("this machine's clock was set by {} s, from {} to {}; certificates are judged by it, so keep it "
-                       "as it is while units are judged", jump.count() / 1000, before, iso8601(wall));
+    return fmt::format(
+        "this machine's clock was set by {} s, from {} to {}; certificates are judged by it, so keep it "
+        "as it is while units are judged",
+        jump.count() / 1000, before, iso8601(wall));
   }
 
  private:

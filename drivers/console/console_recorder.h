@@ -32,8 +32,8 @@ class ConsoleRecorder {
   const Clock& clock_;
   EvidenceLog& evidence_;
   SteadyTime last_;
-  Budget lines_{lines_per_second, lines_per_second * burst_seconds};
-  Budget octets_{octets_per_second, octets_per_second * burst_seconds};
+  Budget lines_{lines_per_second, lines_per_second* burst_seconds};
+  Budget octets_{octets_per_second, octets_per_second* burst_seconds};
   bool flooded_ = false;
   std::uint64_t lost_lines_ = 0;
   std::uint64_t lost_octets_ = 0;

@@ -19,7 +19,7 @@ struct RunOptions {
   std::vector<std::string> firmware;         ///< "IMAGE" for all units, "UNIT=IMAGE" for one; the later wins
   std::int64_t jobs = 0;                     ///< workers at a time; 0: all
   std::int64_t rounds = 1;
-  bool long_time = false;  ///< cases may take hours
+  bool long_time = false;                ///< cases may take hours
   std::optional<Milliseconds> deadline;  ///< of the whole run
   std::optional<std::int64_t> seed;      ///< else random, and logged
   bool strict = false;                   ///< a warning counts as a failure

@@ -84,7 +84,8 @@ struct Shard {
   UnitPlan* choose(const suites::Case& test_case) {
     const auto has_dependency = [&](UnitPlan* unit) {
       const auto& needed = test_case.depends_on;
-      return std::any_of(needed.begin(), needed.end(), [&](const std::string& id) { return given[unit].count(id) > 0; });
+      return std::any_of(needed.begin(), needed.end(),
+                         [&](const std::string& id) { return given[unit].count(id) > 0; });
     };
     const auto dependent = std::find_if(units.begin(), units.end(), has_dependency);
     if (dependent != units.end()) return *dependent;
@@ -103,7 +104,8 @@ struct Shard {
     UnitPlan* const chosen = choose(test_case);
     given[chosen].insert(test_case.id);
     for (std::size_t i = 0; i < units.size(); ++i) {
-      if (units[i] != chosen) planned[i]->skip = fmt::format("runs on {} for all of its type (--shard)", chosen->unit->id);
+      if (units[i] != chosen)
+        planned[i]->skip = fmt::format("runs on {} for all of its type (--shard)", chosen->unit->id);
     }
   }
 };

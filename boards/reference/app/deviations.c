@@ -29,7 +29,9 @@ enum deviations_stand deviations_stand(const struct deviations* deviations) {
   }
 }
 
-bool deviations_flood_console(const struct deviations* deviations) { return deviations->defect == DEFECT_CONSOLE_FLOOD; }
+bool deviations_flood_console(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_CONSOLE_FLOOD;
+}
 
 bool deviations_allow_attempt(const struct deviations* deviations) { return !deviations->stopped; }
 

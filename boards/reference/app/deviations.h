@@ -44,7 +44,7 @@ struct deviations {
   bool is_stuck;
   bool stopped;
   unsigned refusals;
-  unsigned served;            // connections
+  unsigned served;             // connections
   unsigned broken_handshakes;  // by TCP
   unsigned moves;
   char first_served[SETTINGS_ENDPOINT_BYTES];
