@@ -55,6 +55,8 @@ class Bench {
   /// Restart it. What is numbered above the mark that they return was not said or done by the firmware's life before.
   std::uint64_t reset_unit();
   std::uint64_t power_cycle_unit();
+  /// Whether it was started anew since `after`: what it had in RAM is gone.
+  [[nodiscard]] bool started_anew_since(std::uint64_t after) const { return end_of_former_life(after) != after; }
   /// The unit shall connect to this account from now on; returns when it has confirmed. Capability endpoint.
   void move_to(const cloud::Place& place);
   /// Gives the unit an identity signed by the device authority, the trust anchor and its home endpoint, and starts it.

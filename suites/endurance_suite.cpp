@@ -82,12 +82,6 @@ void expect_a_hundred(Bench& bench, const Provocation& provoke) {
   compare_handshakes(bench, expect_all_served(bench, connections_to_make, provoke), provoke);
 }
 
-/// A process that is told its endpoint by being started anew has no life in which anything could pile up.
-bool starts_anew_since(Bench& bench, std::uint64_t after) {
-  const auto ends = [](const Evidence& piece) { return piece.kind == "process_stopped" || piece.kind == "left"; };
-  return !bench.all(ends, after).empty();
-}
-
 // A hundred connections in one life of the firmware, made by moves between A and B; where a move starts it anew, or is
 // not possible, by closes, each after a time in which a back-off is forgotten.
 // Assures that no connection takes with it what the next one needs.
@@ -105,7 +99,7 @@ void a_hundred_connections(Bench& bench) {
   };
   if (bench.can(Capability::endpoint)) {
     const std::uint64_t mark = move(1);
-    if (!starts_anew_since(bench, mark)) {
+    if (!bench.started_anew_since(mark)) {
       if (!bench.await_served(mark, bench.reconnect_limit())) throw Inconclusive("not served after its first move");
       expect_a_hundred(bench, [&](int connection) { return move(connection + 1); });
       return;

@@ -47,9 +47,9 @@ class ChildProcess {
   ~ChildProcess();  ///< kills its whole process group
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] bool running();                                     ///< reaps it when it has ended
+  [[nodiscard]] bool running();                                                     ///< reaps it when it has ended
   [[nodiscard]] const std::optional<ExitStatus>& ended() const { return status_; }  ///< once it has been reaped
-  [[nodiscard]] const UniqueFd& output() const { return output_; }  ///< read end, with Output::pipe
+  [[nodiscard]] const UniqueFd& output() const { return output_; }                  ///< read end, with Output::pipe
   UniqueFd take_output() { return std::move(output_); }
   [[nodiscard]] std::optional<ExitStatus> wait(const Deadline& deadline);  ///< nullopt at the deadline
   void signal_group(int signal) const;

@@ -27,10 +27,11 @@ struct Deal {
   std::vector<std::string> not_tried;  ///< defects that no unit of the bench can have
 };
 
-/// Golden units first, all of them (where `quick`, of a board that is flashed one). Then each defect that is an image on one unit of each chip (where `quick`: on one
-/// unit of any) and each that a program has on that program. An image stands beside the unit's golden one and is named
-/// after its defect. `quick` runs the cases that list the defect and those that they depend on. Errors (usage): an
-/// image is missing, `also` names no case, or a defect that no case lists.
+/// Golden units first, all of them (where `quick`, of a board that is flashed one). Then each defect that is an image
+/// on one unit of each chip (where `quick`: on one unit of any) and each that a program has on that program. An image
+/// stands beside the unit's golden one and is named after its defect. `quick` runs the cases that list the defect and
+/// those that they depend on. Errors (usage): an image is missing, `also` names no case, or a defect that no case
+/// lists.
 [[nodiscard]] Result<Deal> deal(const Bench& bench, const std::vector<SeededDefect>& defects,
                                 const std::vector<suites::Case>& catalogue, bool quick);
 

@@ -177,7 +177,9 @@ void connection_restart(struct connection* connection, bool other_endpoint, cons
     port_net_abandon(connection->net);
   }
   connection_stop(connection, reason, now_ms);
-  if (other_endpoint) session_forget_messages(&connection->session);
+  if (!other_endpoint) return;
+  session_forget_messages(&connection->session);
+  if (deviations_replay(connection->deviations) && connection->count > 0) connection->count--;
 }
 
 // The way up -------------------------------------------------------------------------------------------------------
@@ -302,6 +304,7 @@ static void on_accepted(struct connection* connection, uint64_t now_ms) {
   connection->state = CONNECTION_SERVED;
   connection->served_since_ms = now_ms;
   connection->next_count_ms = now_ms;
+  connection->counted_before = connection->count;
   deviations_on_served(connection->deviations, connection->endpoint);
   console_tell(connection->console, "CONNECTED", connection->endpoint);
 }
@@ -352,6 +355,10 @@ static void publish_count(struct connection* connection, uint64_t now_ms) {
   const struct settings* settings = connection->settings;
   if (settings->publish_period_ms == 0 || settings->topic1[0] == '\0' || now_ms < connection->next_count_ms) return;
   if (session_waits(&connection->session, SESSION_COUNTER)) return;
+  if (connection->count != connection->counted_before && deviations_turn_off(connection->deviations)) {
+    connection_stop(connection, "flush", now_ms);
+    return;
+  }
   char payload[16 + IDENTITY_KEY_TEXT_BYTES];
   int length = snprintf(payload, 16, "%lu", (unsigned long)connection->count + 1);
   if (deviations_publish_key(connection->deviations)) {
@@ -367,6 +374,7 @@ static void publish_count(struct connection* connection, uint64_t now_ms) {
 static void step_session(struct connection* connection, uint64_t now_ms) {
   if (!receive_input(connection, now_ms)) return;
   if (connection->state == CONNECTION_SERVED) publish_count(connection, now_ms);
+  if (!is_open(connection)) return;
   if (!on_event(connection, session_poll(&connection->session, now_ms), now_ms)) return;
   send_output(connection, now_ms);
 }

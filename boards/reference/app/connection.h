@@ -50,6 +50,7 @@ struct connection {
   char endpoint[SETTINGS_ENDPOINT_BYTES];  // of this attempt
   uint64_t next_count_ms;
   uint32_t count;
+  uint32_t counted_before;  // when this connection was served
   struct session session;
 };
 

@@ -93,6 +93,11 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
     [DEFECT_NEVER_CONNECTS] = {"never-connects", "Answers its console, and makes no connection."},
     [DEFECT_CONSOLE_FLOOD] = {"console-flood",
                               "Fills its console with lines that nobody asked for; does everything else right."},
+    [DEFECT_PUBLISHES_TO_OLD_ACCOUNT] = {"publishes-to-old-account",
+                                         "After a move it goes back to the endpoint that it left, once, to publish one "
+                                         "more count there."},
+    [DEFECT_REPLAYS_ACKNOWLEDGED] = {"replays-acknowledged",
+                                     "After a move it publishes the last count of before once more."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

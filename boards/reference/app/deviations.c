@@ -41,6 +41,8 @@ const char* deviations_endpoint(struct deviations* deviations, const struct sett
       return deviations->moves > 1 ? deviations->followed : settings->endpoint;
     case DEFECT_ENDPOINT_TABLE_FULL:
       return deviations->ignores_move ? deviations->followed : settings->endpoint;
+    case DEFECT_PUBLISHES_TO_OLD_ACCOUNT:
+      return deviations->detour == DEVIATIONS_ON_DETOUR ? deviations->left : settings->endpoint;
     case DEFECT_ENDPOINT_FALLS_BACK:
       if (deviations->tried_first_endpoint || settings->first_endpoint[0] == '\0') return settings->endpoint;
       deviations->tried_first_endpoint = true;
@@ -242,7 +244,21 @@ static bool follow_by_table(struct deviations* deviations, const char* old_name,
   return !deviations->ignores_move;
 }
 
+bool deviations_turn_off(struct deviations* deviations) {
+  if (deviations->detour == DEVIATIONS_NO_DETOUR) return false;
+  deviations->detour = deviations->detour == DEVIATIONS_DETOUR_TO_COME ? DEVIATIONS_ON_DETOUR : DEVIATIONS_NO_DETOUR;
+  return true;
+}
+
+bool deviations_replay(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_REPLAYS_ACKNOWLEDGED;
+}
+
 bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name) {
+  if (deviations->defect == DEFECT_PUBLISHES_TO_OLD_ACCOUNT && deviations->was_served && *old_name != '\0') {
+    strcpy(deviations->left, old_name);
+    deviations->detour = DEVIATIONS_DETOUR_TO_COME;
+  }
   if (deviations->defect == DEFECT_ENDPOINT_TABLE_FULL && *old_name != '\0') {
     return follow_by_table(deviations, old_name, new_name);
   }

@@ -26,6 +26,9 @@ enum connection_end {
 // What the defects remember; all of it only since the boot.
 enum { DEVIATIONS_NAMES = 8 };
 
+// A way back to the endpoint that it left.
+enum deviations_detour { DEVIATIONS_NO_DETOUR, DEVIATIONS_DETOUR_TO_COME, DEVIATIONS_ON_DETOUR };
+
 // How the firmware may come to a stand.
 enum deviations_stand { DEVIATIONS_GOES_ON, DEVIATIONS_HANGS, DEVIATIONS_CRASHES };
 
@@ -47,6 +50,8 @@ struct deviations {
   unsigned served;             // connections
   unsigned broken_handshakes;  // by TCP
   unsigned moves;
+  enum deviations_detour detour;
+  char left[SETTINGS_ENDPOINT_BYTES];
   char first_served[SETTINGS_ENDPOINT_BYTES];
   char followed[SETTINGS_ENDPOINT_BYTES];
   char tried[SETTINGS_ENDPOINT_BYTES];
@@ -96,6 +101,11 @@ void deviations_on_served(struct deviations* deviations, const char* endpoint);
 void deviations_on_end(struct deviations* deviations, enum connection_end end);
 void deviations_on_broken_handshake(struct deviations* deviations);
 void deviations_on_alert(struct deviations* deviations, unsigned alert);
+
+// A count was acknowledged on this connection, and another is due. True if it is to go elsewhere: the connection ends.
+bool deviations_turn_off(struct deviations* deviations);
+// Asked after a move: publish the last count again?
+bool deviations_replay(const struct deviations* deviations);
 
 // The endpoint was changed from `old_name`. False if the connection is to stay as it is.
 bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name);

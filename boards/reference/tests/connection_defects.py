@@ -134,3 +134,31 @@ class ConnectionDefects:
         self.reset(board)
         self.assertEqual(self.served(board, server, 3).server_name, NAME_B)
         self.assertEqual(server.connections[count].server_name, NAME_A)
+
+    def counting(self, image):
+        """As moved(), and it has published a count at either name."""
+        board, server, _ = self.provisioned(image)
+        board.set(PublishPeriodMs=20)
+        board.do("AT+CONNECT")
+        first = self.served(board, server)
+        server.wait(lambda: len(first.published) >= 2, "two counts")
+        server.certificate = self.authorities.server(NAME_B)
+        board.set(Endpoint=NAME_B)
+        second = self.served(board, server, 2)
+        self.assertEqual(second.server_name, NAME_B)
+        server.wait(lambda: second.published, "a count at the new name")
+        return board, server, first, second
+
+    def test_publishes_to_old_account(self):
+        board, server, _, second = self.counting("publishes-to-old-account")
+        server.wait(lambda: server.connections[-1].server_name == NAME_A and server.connections[-1].ended, "a detour")
+        server.certificate = self.authorities.server(NAME_A)
+        detour = self.served(board, server, 3)
+        self.assertEqual(detour.server_name, NAME_A)
+        server.wait(lambda: detour.published, "a count at the old name")
+        self.assertEqual(int(detour.published[0][1]), int(second.published[-1][1]) + 1)
+        server.wait(lambda: server.connections[-1].server_name == NAME_B, "its return")
+
+    def test_replays_acknowledged(self):
+        _, _, first, second = self.counting("replays-acknowledged")
+        self.assertEqual(second.published[0][1], first.published[-1][1])
