@@ -219,6 +219,22 @@ TEST_F(VirtualBoard, PowerIsCutByTheHub) {
   EXPECT_TRUE(board->shows_life());
 }
 
+TEST_F(VirtualBoard, PowerIsCutWhileItIsSpokenTo) {
+  const auto board = flashed();
+  const auto csr = board->request_csr("device-7");
+  ASSERT_TRUE(csr) << csr.error().message;
+  const IdentityBundle identity{certificate_for(*csr), "", certificate_for(*csr), "device-7"};
+  for (const int after_ms : {0, 5, 20, 200}) {
+    const std::uint64_t mark = evidence.newest();
+    const auto confirmed = board->cut_power_during([&] { return board->install(identity); }, Milliseconds{after_ms});
+    ASSERT_TRUE(confirmed) << confirmed.error().message;
+    EXPECT_THAT(kinds("rig", mark), testing::IsSupersetOf({"install", "power_cut"}));
+    EXPECT_THAT(kinds("usb", mark), testing::IsSupersetOf({"left", "arrived"}));
+    if (after_ms == 200) EXPECT_TRUE(*confirmed);
+    EXPECT_TRUE(board->request_csr("device-7")) << "it does not run again";
+  }
+}
+
 TEST_F(VirtualBoard, AHungFirmwareIsSilenceThenResetByPowerAndFlashedByDetach) {
   const auto board = flashed();
   hang_firmware("1-1");

@@ -93,6 +93,8 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
     [DEFECT_NEVER_CONNECTS] = {"never-connects", "Answers its console, and makes no connection."},
     [DEFECT_CONSOLE_FLOOD] = {"console-flood",
                               "Fills its console with lines that nobody asked for; does everything else right."},
+    [DEFECT_INSTALL_NOT_ATOMIC] = {"install-not-atomic", "Clears its flash before it writes another certificate."},
+    [DEFECT_MOVE_NOT_ATOMIC] = {"move-not-atomic", "Clears its endpoint in flash before it writes another one."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {
