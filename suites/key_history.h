@@ -11,8 +11,8 @@
 
 namespace hilmark::suites {
 
-/// A text file, a line for each: "KEY UNIT", the key as the SHA-256 over its SubjectPublicKeyInfo in lower-case hex. What
-/// is no such line is passed over.
+/// A text file, a line for each: "KEY UNIT", the key as the SHA-256 over its SubjectPublicKeyInfo in lower-case hex.
+/// What is no such line is passed over.
 class KeyHistory {
  public:
   /// Beyond these the older half is forgotten.

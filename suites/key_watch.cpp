@@ -20,7 +20,8 @@ bool may_go_on(std::string_view line) {
   };
   const auto is_dump = [&] {
     return std::all_of(line.begin(), line.end(), [](char c) {
-      return std::isxdigit(static_cast<unsigned char>(c)) != 0 || std::string_view(" :,-xX\t").find(c) != std::string_view::npos;
+      return std::isxdigit(static_cast<unsigned char>(c)) != 0 ||
+             std::string_view(" :,-xX\t").find(c) != std::string_view::npos;
     });
   };
   return line.size() >= shortest_line_before && line.size() <= longest_line_before && (all_of("+/=-_") || is_dump());
@@ -54,12 +55,10 @@ pki::PrivateKeySearch KeyWatch::search(ByteView octets) {
 
 void KeyWatch::tell(const Candidate& candidate, const std::string& public_key_id, bool of_unit) {
   if (leaks_.size() >= max_leaks || !told_.insert(candidate.where + candidate.form + public_key_id).second) return;
-  const EvidencePtr piece = evidence_.add("rig", "private_key",
-                                          {{"where", candidate.where},
-                                           {"form", candidate.form},
-                                           {"public_key_id", public_key_id},
-                                           {"of_unit", of_unit}},
-                                          candidate.connection);
+  const EvidencePtr piece = evidence_.add(
+      "rig", "private_key",
+      {{"where", candidate.where}, {"form", candidate.form}, {"public_key_id", public_key_id}, {"of_unit", of_unit}},
+      candidate.connection);
   leaks_.push_back({candidate.where, candidate.form, public_key_id, of_unit, piece->number});
 }
 
@@ -119,8 +118,9 @@ std::string KeyWatch::console_line(std::string_view said) {
       cuts.push_back({from, to, fmt::format("(a private key, {}: removed)", trace.form)});
       if (trace.certain) lines_of_pem_ = most_lines_of_pem;
     } else if (trace.alone) {
-      cuts.push_back({from, to, fmt::format("({}, removed: as a private key, that of the public key {})", trace.form,
-                                            trace.public_key_id)});
+      cuts.push_back(
+          {from, to,
+           fmt::format("({}, removed: as a private key, that of the public key {})", trace.form, trace.public_key_id)});
     }
   }
   if (cuts.empty() && lines_of_pem_ > 0) {

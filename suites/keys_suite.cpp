@@ -137,8 +137,9 @@ void add_key_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-02",
                    .area = "provisioning",
                    .title = "every key is a new one",
-                   .demand = "no other unit of the lab was seen with its key, in any run; where it says that it makes a "
-                             "new key, no two requests hold the same one, over a reset as well",
+                   .demand =
+                       "no other unit of the lab was seen with its key, in any run; where it says that it makes a "
+                       "new key, no two requests hold the same one, over a reset as well",
                    .source = "house rule H3",
                    .needs = {Capability::csr, Capability::reset},
                    .defects = {"key-hardcoded", "key-seed-constant"},

@@ -1,4 +1,6 @@
 // provisioning, move: the power fails while something is changed.
+#include <algorithm>
+#include <functional>
 #include <random>
 
 #include "suites/areas.h"
@@ -20,6 +22,13 @@ std::vector<Milliseconds> moments_in(Milliseconds whole, std::uint64_t seed) {
   return moments;
 }
 
+/// A busy host only ever makes it longer.
+Milliseconds shortest_of_three(const std::function<Milliseconds()>& timed) {
+  Milliseconds shortest = Milliseconds::max();
+  for (int i = 0; i < 3; ++i) shortest = std::min(shortest, timed());
+  return shortest;
+}
+
 /// Served after its power came back; ends the case if it is not.
 EvidencePtr expect_served(Bench& bench, std::uint64_t mark, const std::string& cut) {
   EvidencePtr served = bench.await_served(mark, bench.connect_limit());
@@ -32,16 +41,18 @@ EvidencePtr expect_served(Bench& bench, std::uint64_t mark, const std::string& c
   return served;
 }
 
-// Installs another identity, twenty times, and cuts the power at one moment of each twentieth of the time that it takes.
-// Assures that a flat battery in the middle of a rotation leaves a device that works.
-// Fails firmware that clears what it has before it writes what it gets, or writes it in parts.
+// Installs another identity, twenty times, and cuts the power at one moment of each twentieth of the time that it
+// takes. Assures that a flat battery in the middle of a rotation leaves a device that works. Fails firmware that clears
+// what it has before it writes what it gets, or writes it in parts.
 void install_survives_power_cuts(Bench& bench) {
   const cloud::Place home = bench.account_a();
   bench.opportunity(bench.serve_anew());
-  const pki::DeviceCredential first = bench.another_identity(home);
-  const SteadyTime begun = bench.time();
-  bench.install(first);
-  const Milliseconds whole = bench.since(begun);
+  const Milliseconds whole = shortest_of_three([&] {
+    const pki::DeviceCredential another = bench.another_identity(home);
+    const SteadyTime begun = bench.time();
+    bench.install(another);
+    return bench.since(begun);
+  });
   int renewed = 0;
   for (const Milliseconds after : moments_in(whole, bench.seed())) {
     const pki::DeviceCredential old = bench.identity();
@@ -58,28 +69,31 @@ void install_survives_power_cuts(Bench& bench) {
     bench.hold(old);
     ASSERT_THAT(Landing::from(served), WithCertificate(old_id)) << cut << ", it holds neither the old nor the new one";
   }
-  bench.note(fmt::format("{} cuts over {}: {} times it came back with the new identity, {} times with the old one", cuts,
-                         in_ms(whole), renewed, cuts - renewed));
+  bench.note(fmt::format("{} cuts over {}: {} times it came back with the new identity, {} times with the old one",
+                         cuts, in_ms(whole), renewed, cuts - renewed));
 }
 
-// Moves the unit between two accounts, twenty times, and cuts the power at one moment of each twentieth of the time that
-// it takes.
-// Assures that a flat battery in the middle of a move leaves a device that somebody serves.
-// Fails firmware that clears its endpoint before it writes the new one.
+// Moves the unit between two accounts, twenty times, and cuts the power at one moment of each twentieth of the time
+// that it takes. Assures that a flat battery in the middle of a move leaves a device that somebody serves. Fails
+// firmware that clears its endpoint before it writes the new one.
 void move_survives_power_cuts(Bench& bench) {
   const cloud::Place a = bench.account_a();
   const cloud::Place b = bench.account_b();
-  const std::uint64_t laid_out = bench.lay_out(
-      {{a, cloud::CertificateMode::default_mode, true}, {b, cloud::CertificateMode::sni_only, true}});
+  const std::uint64_t laid_out =
+      bench.lay_out({{a, cloud::CertificateMode::default_mode, true}, {b, cloud::CertificateMode::sni_only, true}});
   const EvidencePtr control = bench.await_served(laid_out, bench.reconnect_limit());
   if (!control) throw Inconclusive("not served in account A before the move");
   bench.opportunity(control);
-  const std::uint64_t first = bench.now();
-  const SteadyTime begun = bench.time();
-  bench.move_to(b);
-  const Milliseconds whole = bench.since(begun);
-  if (!bench.await_served(first, bench.reconnect_limit())) throw Inconclusive("not served in account B");
-  cloud::Place from = b;
+  cloud::Place from = a;
+  const Milliseconds whole = shortest_of_three([&] {
+    const std::uint64_t mark = bench.now();
+    from = from == a ? b : a;
+    const SteadyTime begun = bench.time();
+    bench.move_to(from);
+    const Milliseconds took = bench.since(begun);
+    if (!bench.await_served(mark, bench.reconnect_limit())) throw Inconclusive("not served after a move");
+    return took;
+  });
   int moved = 0;
   for (const Milliseconds after : moments_in(whole, bench.seed())) {
     const cloud::Place to = from == b ? a : b;
