@@ -187,7 +187,6 @@ class Bench {
   /// Lets time pass without an event to wait for; for claims that something must not happen.
   void watch(Milliseconds window);
 
-  [[nodiscard]] std::uint64_t seed() const { return parts_.settings.seed; }
   [[nodiscard]] Milliseconds since(SteadyTime begun) const {
     return std::chrono::duration_cast<Milliseconds>(parts_.clock.now() - begun);
   }

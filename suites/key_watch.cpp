@@ -1,6 +1,7 @@
 #include "suites/key_watch.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hilmark::suites {
 namespace {
@@ -48,7 +49,18 @@ std::string without(std::string_view line, std::vector<Cut> cuts) {
 }  // namespace
 
 pki::PrivateKeySearch KeyWatch::search(ByteView octets) {
-  pki::PrivateKeySearch found = finder_.search(octets);
+  std::size_t limit = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const SteadyTime now = clock_.now();
+    const double seconds = std::chrono::duration<double>(now - std::exchange(granted_, now)).count();
+    credit_ = std::min<double>(credit_ + seconds * windows_per_second, pki::PrivateKeyFinder::max_windows);
+    limit = static_cast<std::size_t>(credit_);
+  }
+  pki::PrivateKeySearch found = finder_.search(octets, limit);
+  const std::lock_guard lock(mutex_);
+  octets_ += octets.size();
+  credit_ = std::max(0.0, credit_ - static_cast<double>(found.windows));
   left_out_ += found.left_out;
   return found;
 }
@@ -85,9 +97,9 @@ void KeyWatch::add_key(const std::string& public_key_id) {
 }
 
 void KeyWatch::heard(const cloud::Heard& heard) {
+  const pki::PrivateKeySearch found = search(heard.octets);
   const std::lock_guard lock(mutex_);
-  octets_ += heard.octets.size();
-  for (const pki::PrivateKeyTrace& trace : search(heard.octets).traces) {
+  for (const pki::PrivateKeyTrace& trace : found.traces) {
     (void)take(trace, heard.what, heard.connection);
   }
 }
@@ -102,15 +114,16 @@ void KeyWatch::remember_line(std::string_view said) {
 }
 
 std::string KeyWatch::console_line(std::string_view said) {
-  const std::lock_guard lock(mutex_);
-  octets_ += said.size();
+  const std::lock_guard console_lock(console_mutex_);
   std::string text;
   for (const std::string& line : lines_before_) text += line + "\n";
   const std::size_t begin = text.size();
   text += said;
   remember_line(said);
+  const pki::PrivateKeySearch found = search(as_bytes(text));
+  const std::lock_guard lock(mutex_);
   std::vector<Cut> cuts;
-  for (const pki::PrivateKeyTrace& trace : search(as_bytes(text)).traces) {
+  for (const pki::PrivateKeyTrace& trace : found.traces) {
     if (trace.at + trace.size <= begin) continue;
     const std::size_t from = std::max(trace.at, begin) - begin;
     const std::size_t to = trace.at + trace.size - begin;

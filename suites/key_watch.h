@@ -29,7 +29,11 @@ class KeyWatch {
  public:
   static constexpr std::string_view console = "the console";
 
-  explicit KeyWatch(EvidenceLog& evidence) : evidence_(evidence) {}
+  /// Windows that look like keys and are tried, a second on average: 5 % of one processor. What comes faster than that
+  /// for long, binary payloads or a flooded console, is passed over and counted.
+  static constexpr double windows_per_second = 2000;
+
+  KeyWatch(EvidenceLog& evidence, const Clock& clock) : evidence_(evidence), clock_(clock), granted_(clock.now()) {}
   KeyWatch(const KeyWatch&) = delete;
   KeyWatch& operator=(const KeyWatch&) = delete;
 
@@ -54,6 +58,7 @@ class KeyWatch {
   /// Whether it is a leak.
   bool take(const pki::PrivateKeyTrace& trace, std::string_view where, std::uint64_t connection);
   void tell(const Candidate& candidate, const std::string& public_key_id, bool of_unit);
+  /// Without the lock: nobody waits for a search but who asked for it.
   [[nodiscard]] pki::PrivateKeySearch search(ByteView octets);
   void remember_line(std::string_view said);
 
@@ -61,16 +66,20 @@ class KeyWatch {
   static constexpr std::size_t max_leaks = 100;
 
   EvidenceLog& evidence_;
+  const Clock& clock_;
   const pki::PrivateKeyFinder finder_;
-  mutable std::mutex mutex_;
-  std::set<std::string> keys_;                   // of the unit: ids
-  std::map<std::string, Candidate> candidates_;  // by public_key_id
+  mutable std::mutex mutex_;  // of all that follows, but for the console's two
+  SteadyTime granted_;
+  double credit_ = pki::PrivateKeyFinder::max_windows;  // windows
+  std::set<std::string> keys_;                          // of the unit: ids
+  std::map<std::string, Candidate> candidates_;         // by public_key_id
   std::set<std::string> told_;
   std::vector<LeakedKey> leaks_;
-  std::deque<std::string> lines_before_;  // that a key may have begun in
-  std::size_t lines_of_pem_ = 0;          // that may still follow the beginning of a private key
   std::uint64_t octets_ = 0;
   std::uint64_t left_out_ = 0;
+  std::mutex console_mutex_;              // before mutex_
+  std::deque<std::string> lines_before_;  // that a key may have begun in
+  std::size_t lines_of_pem_ = 0;          // that may still follow the beginning of a private key
 };
 
 }  // namespace hilmark::suites

@@ -24,9 +24,9 @@ class Watch : public testing::Test {
   std::string said(std::string_view line) { return watch.console_line(line); }
   void sent(std::string_view text) { watch.heard({"an MQTT packet", 3, as_bytes(text)}); }
 
-  SystemClock clock;
+  ManualClock clock{std::chrono::system_clock::now()};
   EvidenceLog evidence{clock};
-  KeyWatch watch{evidence};
+  KeyWatch watch{evidence, clock};
 };
 
 TEST_F(Watch, AKeyIsKnownWhateverCameFirst) {
@@ -73,6 +73,23 @@ TEST_F(Watch, WhatAFirmwareSaysOtherwiseStays) {
   EXPECT_EQ(said("\x01"), "\\x01");
   EXPECT_THAT(watch.leaks(), IsEmpty());
   EXPECT_EQ(watch.left_out(), 0U);
+}
+
+TEST_F(Watch, AFloodIsNotSearchedForLong) {
+  std::string noise(8192, '\0');
+  std::uint32_t state = 1;
+  for (char& octet : noise) octet = static_cast<char>((state = state * 1664525U + 1013904223U) >> 24U);
+  sent(noise);
+  const std::uint64_t left_out = watch.left_out();
+  EXPECT_GT(left_out, 0U);
+  sent(noise);
+  EXPECT_GT(watch.left_out(), left_out + 8000) << "the first has used up what there was";
+  watch.add_key(std::string(public_key_id));
+  sent(fmt::format("17 {}", scalar));
+  EXPECT_THAT(watch.leaks(), IsEmpty());
+  clock.advance(Milliseconds{1000});
+  sent(fmt::format("17 {}", scalar));
+  EXPECT_THAT(watch.leaks(), SizeIs(1));
 }
 
 TEST_F(Watch, TheLogHandsItsLinesOver) {

@@ -113,7 +113,8 @@ void keeps_its_key_to_itself(Bench& bench) {
   if (!bench.can(Capability::console)) bench.note("it has no console; only what it sent was judged");
   bench.note(fmt::format("searched since the run's beginning: {} octets", bench.keys().octets_searched()));
   if (const std::uint64_t left_out = bench.keys().left_out()) {
-    bench.note(fmt::format("{} windows of binary payloads were passed over: there were too many", left_out));
+    bench.note(
+        fmt::format("{} windows were passed over: there were too many (binary payloads, a flooded console)", left_out));
   }
   expect_no_leak(bench);
 }

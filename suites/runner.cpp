@@ -315,7 +315,7 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
   if (!servers) return fail(servers.error(), "making the server authority");
   const auto devices = pki::DeviceAuthority::make(clock);
   if (!devices) return fail(devices.error(), "making the device authority");
-  KeyWatch keys(evidence);
+  KeyWatch keys(evidence, clock);
   const Screened screened(evidence, keys);
   cloud::CloudConfig cloud_config = settings.cloud;
   cloud_config.listen = [&keys](const cloud::Heard& heard) { keys.heard(heard); };
