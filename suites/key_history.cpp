@@ -31,7 +31,7 @@ std::vector<Line> lines_of(const std::string& text) {
 
 std::string text_of(const std::vector<Line>& lines) {
   std::string text;
-  for (const auto& [key, unit] : lines) text += key + " " + unit + "\n";
+  for (const auto& [key, unit] : lines) text += fmt::format("{} {}\n", key, unit);
   return text;
 }
 

@@ -13,7 +13,7 @@ namespace {
 /// A request of the unit, as evidence.
 EvidencePtr asked_for_request(Bench& bench) {
   const std::string pem = bench.ask_for_request();
-  const EvidencePtr seen = bench.remark("certificate_request", {{"request", pem}});
+  EvidencePtr seen = bench.remark("certificate_request", {{"request", pem}});
   bench.opportunity(seen);
   return seen;
 }

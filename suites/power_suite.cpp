@@ -19,6 +19,7 @@ std::vector<Milliseconds> moments_in(Milliseconds whole, std::uint64_t seed) {
   const auto part = std::max<Milliseconds::rep>(whole.count(), 1);
   std::uniform_int_distribution<Milliseconds::rep> within(0, part);
   std::vector<Milliseconds> moments;
+  moments.reserve(cuts);
   for (int i = 0; i < cuts; ++i) moments.emplace_back((i * part + within(random)) / cuts);
   return moments;
 }
