@@ -25,6 +25,8 @@ void add_move_cases(std::vector<Case>& cases);
 /// DNS: cases of sni, move and lifecycle that the rig's name server provokes.
 void add_resolver_cases(std::vector<Case>& cases);
 void add_message_cases(std::vector<Case>& cases);
+/// Power that fails while something is changed: cases of provisioning and move.
+void add_power_cases(std::vector<Case>& cases);
 void add_tls_cases(std::vector<Case>& cases);
 void add_mqtt_cases(std::vector<Case>& cases);
 

@@ -113,7 +113,15 @@ void Bench::set_endpoint(const EndpointAddress& endpoint) {
 
 void Bench::move_to(const cloud::Place& place) { set_endpoint(address_of(place)); }
 
-void Bench::make_identity() {
+void Bench::make_identity() { hold(made_identity()); }
+
+void Bench::hold(const pki::DeviceCredential& identity) {
+  identity_ = identity;
+  certificate_id_ = rig_value(pki::certificate_id(identity_.certificate_pem));
+}
+
+pki::DeviceCredential Bench::made_identity() {
+  pki::DeviceCredential made;
   const std::string& client_id = parts_.settings.client_id;
   if (can(Capability::csr)) {
     auto request = parts_.unit.request_csr(client_id);
@@ -123,20 +131,49 @@ void Bench::make_identity() {
       throw Inconclusive(
           fmt::format("{}: its certificate request cannot be signed: {}", info().id, signed_identity.error().message));
     }
-    identity_ = std::move(*signed_identity);
+    made = std::move(*signed_identity);
   } else {
-    identity_ = rig_value(parts_.devices.make_device(client_id));
+    made = rig_value(parts_.devices.make_device(client_id));
   }
-  certificate_id_ = rig_value(pki::certificate_id(identity_.certificate_pem));
+  parts_.keys.add_key(rig_value(pki::public_key_id(made.certificate_pem)));
+  return made;
 }
 
-void Bench::install_identity() {
-  std::string chain = identity_.certificate_pem;
-  for (const std::string& issuer : identity_.issuers_pem) chain += issuer;
-  check(parts_.unit.install({.certificate_chain = chain,
-                             .private_key = identity_.private_key_pem,
-                             .trust_anchor = parts_.servers.root_pem(),
-                             .client_id = parts_.settings.client_id}));
+Result<void> Bench::install_identity(const pki::DeviceCredential& identity) {
+  std::string chain = identity.certificate_pem;
+  for (const std::string& issuer : identity.issuers_pem) chain += issuer;
+  return parts_.unit.install({.certificate_chain = chain,
+                              .private_key = identity.private_key_pem,
+                              .trust_anchor = parts_.servers.root_pem(),
+                              .client_id = parts_.settings.client_id});
+}
+
+void Bench::install(const pki::DeviceCredential& identity) {
+  check(install_identity(identity));
+  hold(identity);
+}
+
+pki::DeviceCredential Bench::another_identity(const cloud::Place& place) {
+  pki::DeviceCredential made = made_identity();
+  admit(account(place), made);
+  return made;
+}
+
+std::uint64_t Bench::cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) {
+  if (info().kind == UnitKind::process) throw NotApplicable("a program has no power that could be cut while it works");
+  const std::uint64_t before = now();
+  if (const auto cut = parts_.unit.cut_power_during(work, after); !cut) check(fail(cut.error()));
+  return end_of_former_life(before);
+}
+
+std::uint64_t Bench::install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after) {
+  return cut_power_during([&] { return install_identity(identity); }, after);
+}
+
+std::uint64_t Bench::move_with_power_cut(const cloud::Place& place, Milliseconds after) {
+  const EndpointAddress there = address_of(place);
+  endpoint_ = {};  // Whoever wants it at home tells it.
+  return cut_power_during([&] { return parts_.unit.set_endpoint(there); }, after);
 }
 
 void Bench::provision() {
@@ -146,7 +183,7 @@ void Bench::provision() {
   }
   // A key that the rig made is good for as long as the unit lives; a unit that makes its own may have lost it.
   if (can(Capability::csr) || identity_.certificate_pem.empty()) make_identity();
-  install_identity();
+  check(install_identity(identity_));
   set_endpoint(address_of(account_a()));
   check(parts_.unit.connect());
 }
@@ -159,7 +196,7 @@ std::uint64_t Bench::rotate_identity(const cloud::Place& place) {
                                                             cloud::CertificateStatus::active));
   rig_value(target.attach_policy(std::string(allow_all_policy), record.id));
   const std::uint64_t before = now();
-  install_identity();
+  check(install_identity(identity_));
   // Only now, since it drops the unit's connection: it would come back with what it still has.
   rig_value(target.update_certificate(former, cloud::CertificateStatus::revoked));
   return end_of_former_life(before);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "fixtures/network/resolver.h"
 #include "fixtures/pki/pki.h"
 #include "harness/base/evidence.h"
+#include "suites/key_history.h"
+#include "suites/key_watch.h"
 #include "suites/observations.h"
 #include "suites/runner.h"
 #include "suites/verdict.h"
@@ -40,6 +43,7 @@ struct BenchParts {
   cloud::Cloud& cloud;
   const pki::ServerAuthority& servers;
   const pki::DeviceAuthority& devices;
+  KeyWatch& keys;
   network::Resolver* resolver = nullptr;  ///< none where the unit has no network of its own
 };
 
@@ -70,9 +74,28 @@ class Bench {
   [[nodiscard]] const std::string& certificate_pem() const { return identity_.certificate_pem; }
   /// Of the certificate that it was given; nullopt before it got one.
   [[nodiscard]] std::optional<std::string> public_key_id() const;
+  /// Another identity for the unit, which makes its key where it does: `place` knows it beside the one that it holds.
+  [[nodiscard]] pki::DeviceCredential another_identity(const cloud::Place& place);
+  [[nodiscard]] const pki::DeviceCredential& identity() const { return identity_; }
+  /// Installs it; from now on the unit is taken to hold it.
+  void install(const pki::DeviceCredential& identity);
+  /// The same, with the unit's power cut `after` the beginning. Returns the mark as power_cycle_unit() does; what the
+  /// unit holds is to be seen, and told by hold().
+  std::uint64_t install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after);
+  void hold(const pki::DeviceCredential& identity);
+  /// move_to() in the same way; where the unit is connected to is to be seen, and told by is_at().
+  std::uint64_t move_with_power_cut(const cloud::Place& place, Milliseconds after);
+  void is_at(const cloud::Place& place) { endpoint_ = address_of(place); }
   /// Installs this certificate without a key: the unit's error, or nullopt if it took it.
   [[nodiscard]] std::optional<std::string> refusal_of(const std::string& certificate_chain);
   [[nodiscard]] std::string certificate_for_another_key() const;
+  /// For its own key, two days too late.
+  [[nodiscard]] std::string expired_certificate() const;
+  /// What was searched for private keys since the run's beginning, and found.
+  [[nodiscard]] const KeyWatch& keys() const { return parts_.keys; }
+  /// Remembers these public keys as the unit's in its lab's history, and says who else was seen with one. Errors: why
+  /// they are not compared.
+  [[nodiscard]] Result<KeyHistory::Others> compare_keys(const std::set<std::string>& public_key_ids) const;
   /// Flashes firmware(), which must be there, once more. Returns the mark as reset_unit() does.
   std::uint64_t flash_again();
   /// The image's octets as the flash holds them now; nullopt where that cannot be read.
@@ -166,6 +189,11 @@ class Bench {
   /// Lets time pass without an event to wait for; for claims that something must not happen.
   void watch(Milliseconds window);
 
+  [[nodiscard]] Milliseconds since(SteadyTime begun) const {
+    return std::chrono::duration_cast<Milliseconds>(parts_.clock.now() - begun);
+  }
+  [[nodiscard]] SteadyTime time() const { return parts_.clock.now(); }
+
   // --- limits (the unit's, else the catalogue's)
   [[nodiscard]] Milliseconds connect_limit() const { return info().timing.connect; }
   /// Declared, and never less than 1.5 × the largest gap seen between two attempts.
@@ -209,7 +237,9 @@ class Bench {
   [[nodiscard]] std::string device_ca_id() const;
   void admit(cloud::CloudAccount& account, const pki::DeviceCredential& identity);
   void make_identity();
-  void install_identity();
+  [[nodiscard]] pki::DeviceCredential made_identity();
+  [[nodiscard]] Result<void> install_identity(const pki::DeviceCredential& identity);
+  std::uint64_t cut_power_during(const std::function<Result<void>()>& work, Milliseconds after);
   [[nodiscard]] bool try_bring_to_served(std::string& story);
   void check(const Result<void>& done);
   [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;

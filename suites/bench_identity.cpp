@@ -1,4 +1,5 @@
 // The bench's verbs about keys, requests and installations.
+#include "fixtures/pki/request.h"
 #include "suites/bench.h"
 
 namespace hilmark::suites {
@@ -6,7 +7,14 @@ namespace hilmark::suites {
 std::string Bench::ask_for_request() {
   auto request = parts_.unit.request_csr(client_id());
   if (!request) check(tl::unexpected<Error>(request.error()));
+  if (const auto key = pki::public_key_id_of_request(*request)) parts_.keys.add_key(*key);
   return std::move(*request);
+}
+
+Result<KeyHistory::Others> Bench::compare_keys(const std::set<std::string>& public_key_ids) const {
+  const std::filesystem::path& file = parts_.settings.key_history;
+  if (file.empty()) return fail(ErrorKind::rig, "this run keeps no history of public keys");
+  return KeyHistory(file).add(info().id, public_key_ids);
 }
 
 std::optional<std::string> Bench::public_key_id() const {
@@ -30,6 +38,12 @@ std::string Bench::certificate_for_another_key() const {
   const auto other = parts_.devices.make_device(client_id());
   if (!other) throw RigTrouble(other.error());
   return other->certificate_pem;
+}
+
+std::string Bench::expired_certificate() const {
+  auto expired = parts_.devices.expired(identity_.certificate_pem);
+  if (!expired) throw RigTrouble(expired.error());
+  return std::move(*expired);
 }
 
 std::uint64_t Bench::flash_again() {

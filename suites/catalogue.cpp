@@ -18,6 +18,7 @@ const std::vector<Case>& catalogue() {
     add_install_cases(all);
     add_move_cases(all);
     add_message_cases(all);
+    add_power_cases(all);
     add_tls_cases(all);
     add_mqtt_cases(all);
     add_lifecycle_cases(all);

@@ -33,7 +33,8 @@ void expect_refused(Bench& bench, const char* what, const std::string& certifica
   EXPECT_TRUE(refusal) << "it took " << what << " without an error (evidence #" << answer->number << ")";
 }
 
-// Installs a certificate for another key and one that is cut short, and restarts the unit.
+// Installs a certificate for another key, one that is cut short and, on a unit with a clock, one for its own key that
+// has expired; and restarts the unit.
 // Assures that a mistake on the production line, or a line that breaks off, leaves a device that works.
 // Fails firmware that stores what it is given and reads it at the next connection only.
 void refuses_bad_installs(Bench& bench) {
@@ -43,7 +44,12 @@ void refuses_bad_installs(Bench& bench) {
   expect_refused(bench, "its own certificate cut short",
                  bench.certificate_pem().substr(0, bench.certificate_pem().size() / 2));
   if (testing::Test::HasFailure()) return;
-  bench.note("an expired certificate was not tried");
+  if (bench.can(Capability::clock)) {
+    expect_refused(bench, "an expired certificate", bench.expired_certificate());
+    if (testing::Test::HasFailure()) return;
+  } else {
+    bench.note("an expired certificate was not tried: that needs the capability clock");
+  }
   expect_served_as_before(bench, bench.reset_unit(), "bad installs and a reset");
 }
 
@@ -117,8 +123,8 @@ void add_install_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-12",
                    .area = "provisioning",
                    .title = "refuses a certificate that it cannot use",
-                   .demand = "a certificate that does not match the key, or is cut short, is refused with an error, "
-                             "and the old one kept",
+                   .demand = "a certificate that does not match the key, is cut short or, on a unit with a clock, has "
+                             "expired, is refused with an error, and the old one kept",
                    .source = "house rule H2",
                    .needs = {Capability::reset, Capability::console, Capability::install},
                    .defects = {"install-accepts-anything"},

@@ -1,5 +1,6 @@
 // provisioning: the key that a device makes for itself, and what it asks for with it.
 #include <map>
+#include <set>
 
 #include "fixtures/pki/request.h"
 #include "suites/areas.h"
@@ -12,7 +13,7 @@ namespace {
 /// A request of the unit, as evidence.
 EvidencePtr asked_for_request(Bench& bench) {
   const std::string pem = bench.ask_for_request();
-  const EvidencePtr seen = bench.remark("certificate_request", {{"request", pem}});
+  EvidencePtr seen = bench.remark("certificate_request", {{"request", pem}});
   bench.opportunity(seen);
   return seen;
 }
@@ -32,14 +33,10 @@ std::string key_of(const EvidencePtr& request) {
   return *id;
 }
 
-// Asks the unit for two requests, each after it was told to make a key, and for two more after a reset.
-// Assures that a key is drawn from entropy: whoever knows one device's key knows no other one's.
-// Fails firmware with a key in its image, or with a generator that starts from the same seed at each boot.
-void every_key_is_new(Bench& bench) {
-  bench.note("keys of other units and of other runs were not compared: the rig keeps no history of public keys");
-  if (!bench.makes_new_keys()) throw NotApplicable("its console has no command that makes a new key");
-  std::map<std::string, std::string> known;
-  if (auto installed = bench.public_key_id()) known[*installed] = "the key of the certificate that it holds";
+/// What stands for each public key that was seen.
+using KnownKeys = std::map<std::string, std::string>;
+
+void expect_requests_for_new_keys(Bench& bench, KnownKeys& known) {
   for (const char* when : {"in one boot", "after a reset"}) {
     if (known.size() > 1) (void)bench.reset_unit();
     for (int i = 0; i < 2; ++i) {
@@ -50,6 +47,76 @@ void every_key_is_new(Bench& bench) {
                           << " again (evidence #" << request->number << ")";
     }
   }
+}
+
+void expect_keys_of_nobody_else(Bench& bench, const KnownKeys& known) {
+  std::set<std::string> ids;
+  for (const auto& [id, what] : known) ids.insert(id);
+  const auto others = bench.compare_keys(ids);
+  if (!others) {
+    bench.note("its keys were not compared with those of other units: " + others.error().message);
+    return;
+  }
+  if (others->units.empty()) bench.note("its keys were compared with nobody's: no other unit of this lab is known yet");
+  for (const auto& [id, unit] : others->shared) {
+    bench.rests_on(bench.remark("shared_key", {{"public_key_id", id}, {"unit", unit}}));
+    ADD_FAILURE() << known.at(id) << " is that of unit " << unit << " as well (public key " << id << ")";
+  }
+}
+
+// Asks the unit for two requests, each after it was told to make a key, and for two more after a reset. Compares all
+// its public keys with those that the lab's other units were ever seen with.
+// Assures that a key is drawn from entropy: whoever knows one device's key knows no other one's.
+// Fails firmware with a key in its image, or with a generator that starts from the same seed at each boot.
+void every_key_is_new(Bench& bench) {
+  KnownKeys known;
+  if (auto installed = bench.public_key_id()) known[*installed] = "the key of the certificate that it holds";
+  if (bench.makes_new_keys()) {
+    expect_requests_for_new_keys(bench, known);
+  } else {
+    const EvidencePtr request = asked_for_request(bench);
+    known.emplace(key_of(request), fmt::format("the key of request #{}", request->number));
+    bench.note("requests were not compared with each other: its console has no command that makes a new key");
+  }
+  expect_keys_of_nobody_else(bench, known);
+}
+
+void expect_no_leak(Bench& bench) {
+  for (const LeakedKey& leak : bench.keys().leaks()) {
+    if (leak.where == KeyWatch::console && !bench.can(Capability::console)) continue;
+    const EvidencePtr found = bench.remark("private_key", {{"where", leak.where},
+                                                           {"form", leak.form},
+                                                           {"public_key_id", leak.public_key_id},
+                                                           {"of_unit", leak.of_unit},
+                                                           {"first", leak.evidence}});
+    bench.rests_on(found);
+    ADD_FAILURE() << (leak.of_unit ? "its private key" : "a private key") << " stands in " << leak.where << ", "
+                  << leak.form << " (evidence #" << found->number << ")";
+  }
+}
+
+// Has the unit make a key, where it does, and restarts it. What it said on its console and sent to the cloud since the
+// run began was searched as it came.
+// Assures that whoever reads a log, or a message, does not hold the device's identity.
+// Fails firmware with a debugging aid left in.
+void keeps_its_key_to_itself(Bench& bench) {
+  if (bench.can(Capability::csr)) (void)bench.ask_for_request();
+  const std::uint64_t mark = bench.reset_unit();
+  const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
+  if (!served) throw Inconclusive("not served within " + in_ms(bench.connect_limit()) + " of a reset");
+  bench.opportunity(served);
+  if (bench.can(Capability::publish)) {
+    const EvidencePtr sent = bench.await_kind("publish", mark, bench.reconnect_limit());
+    bench.rests_on(sent);
+    if (!sent) bench.note("it published nothing, so that no payload was searched after its restart");
+  }
+  if (!bench.can(Capability::console)) bench.note("it has no console; only what it sent was judged");
+  bench.note(fmt::format("searched since the run's beginning: {} octets", bench.keys().octets_searched()));
+  if (const std::uint64_t left_out = bench.keys().left_out()) {
+    bench.note(
+        fmt::format("{} windows were passed over: there were too many (binary payloads, a flooded console)", left_out));
+  }
+  expect_no_leak(bench);
 }
 
 }  // namespace
@@ -71,8 +138,9 @@ void add_key_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-02",
                    .area = "provisioning",
                    .title = "every key is a new one",
-                   .demand = "where the unit says that it makes a new key, no two requests hold the same one, over a "
-                             "reset as well",
+                   .demand =
+                       "no other unit of the lab was seen with its key, in any run; where it says that it makes a "
+                       "new key, no two requests hold the same one, over a reset as well",
                    .source = "house rule H3",
                    .needs = {Capability::csr, Capability::reset},
                    .defects = {"key-hardcoded", "key-seed-constant"},
@@ -80,6 +148,19 @@ void add_key_cases(std::vector<Case>& cases) {
                    .opportunity = "a certificate request",
                    .start = Case::Start::as_it_is,
                    .body = every_key_is_new,
+                   .file = __FILE__,
+                   .line = __LINE__});
+  cases.push_back({.id = "PROV-03",
+                   .area = "provisioning",
+                   .title = "keeps its private key to itself",
+                   .demand = "no private key on the console or in what it sends to the cloud: PEM or DER, or the 32 "
+                             "octets of its own P-256 key, as they are, in hexadecimal or in base64",
+                   .source = "house rule H3",
+                   .needs = {Capability::reset},
+                   .defects = {"key-on-console", "key-in-payload"},
+                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .opportunity = "a served connection after a reset",
+                   .body = keeps_its_key_to_itself,
                    .file = __FILE__,
                    .line = __LINE__});
 }

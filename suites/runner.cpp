@@ -293,6 +293,20 @@ Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, c
   return {};
 }
 
+/// While it lives, no private key gets from a console into evidence.
+class Screened {
+ public:
+  Screened(EvidenceLog& evidence, KeyWatch& keys) : evidence_(evidence) {
+    evidence_.screen_speech([&keys](std::string_view said) { return keys.console_line(said); });
+  }
+  Screened(const Screened&) = delete;
+  Screened& operator=(const Screened&) = delete;
+  ~Screened() { evidence_.screen_speech({}); }
+
+ private:
+  EvidenceLog& evidence_;
+};
+
 }  // namespace
 
 Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evidence, const Clock& clock,
@@ -301,12 +315,16 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
   if (!servers) return fail(servers.error(), "making the server authority");
   const auto devices = pki::DeviceAuthority::make(clock);
   if (!devices) return fail(devices.error(), "making the device authority");
-  auto cloud = cloud::Cloud::start(settings.cloud, *servers, evidence, clock);
+  KeyWatch keys(evidence, clock);
+  const Screened screened(evidence, keys);
+  cloud::CloudConfig cloud_config = settings.cloud;
+  cloud_config.listen = [&keys](const cloud::Heard& heard) { keys.heard(heard); };
+  auto cloud = cloud::Cloud::start(cloud_config, *servers, evidence, clock);
   if (!cloud) return fail(cloud.error());
   const auto resolver = start_resolver(settings, **cloud, evidence);
   if (!resolver) return fail(resolver.error());
 
-  Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices, resolver->get()});
+  Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices, keys, resolver->get()});
   evidence.on_added(EvidenceTap(sink, bench));
   bool runs = false;
   Result<void> outcome = make_ready(unit, bench, settings, sink, runs);

@@ -2,6 +2,7 @@
 // judge.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct RunSettings {
   std::string client_id;  ///< the identity's common name and MQTT client id
   /// The loopback address at which a name server of the rig's answers the unit, at port 53; empty: there is none.
   std::string resolver;
+  std::filesystem::path key_history;  ///< public keys of the lab's units (KeyHistory's file); empty: none is kept
 };
 
 /// Takes an event (reports/events.md) without `v`, `time`, `unit`, `virtual`: the harness adds them.

@@ -124,6 +124,7 @@ TEST(Findings, ReadWithoutTheCodesOwnWords) {
   EXPECT_EQ(finding_of("Value of: served\n  Actual: false\nExpected: true\nconnection 94 of 100 was not served"),
             "connection 94 of 100 was not served");
   EXPECT_EQ(finding_of("not served"), "not served");
+  EXPECT_EQ(finding_of("Failed\nnot served"), "not served");
 }
 
 }  // namespace

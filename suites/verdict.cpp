@@ -9,6 +9,8 @@ namespace hilmark::suites {
 std::string finding_of(std::string_view googletest_message) {
   static const std::regex form(R"(^Value of: [^\n]*\nExpected: ([\s\S]*?)\n  Actual: ([\s\S]*)$)");
   static const std::regex type(R"( \(of type [^()\n]*\))");
+  static constexpr std::string_view bare = "Failed\n";
+  if (googletest_message.starts_with(bare)) googletest_message.remove_prefix(bare.size());
   // EXPECT_TRUE and kin: what was true or false says nothing to a reader, the claim's own words do.
   static const std::regex boolean(
       R"(^Value of: [^\n]*\n  Actual: (?:true|false)[^\n]*\nExpected: (?:true|false)\n([\s\S]+)$)");

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace virtual_lab {
 namespace {
+
+constexpr std::size_t flash_word = 32;
 
 enum class Operation : std::uint32_t { read = 1, erase = 2, program = 3, reset = 4, enter_bootloader = 5 };
 
@@ -28,9 +31,9 @@ BusAnswer CoreBus::answer(ByteView request) {
     case Operation::read:
       return {read(address, length)};
     case Operation::erase:
-      return {status_only(erase(address))};
+      return begin_erase(address);
     case Operation::program:
-      return {status_only(program(address, data))};
+      return begin_program(address, data);
     case Operation::reset:
       return {std::nullopt, BusAnswer::Then::reset};
     case Operation::enter_bootloader:
@@ -45,6 +48,33 @@ Bytes CoreBus::read(std::uint32_t address, std::uint32_t length) const {
   Bytes reply = status_only(0);
   reply.insert(reply.end(), data.begin(), data.end());
   return reply;
+}
+
+BusAnswer CoreBus::begin_erase(std::uint32_t address) {
+  const int status = erase(address);
+  if (status != 0) return {status_only(status)};
+  unfinished_ = {};
+  return {std::nullopt, BusAnswer::Then::go_on, erase_time};
+}
+
+BusAnswer CoreBus::begin_program(std::uint32_t address, ByteView data) {
+  const std::size_t first_half = data.size() / 2 / flash_word * flash_word;
+  // The whole of it must be allowed before a part is done.
+  if (address < owned_from_ || flash_.layout().size - std::min(address, flash_.layout().size) < data.size()) {
+    return {status_only(-EFAULT)};
+  }
+  const int status = program(address, data.first(first_half));
+  if (status == -EFAULT) return {status_only(status)};
+  const ByteView rest = data.subspan(first_half);
+  unfinished_ = {address + static_cast<std::uint32_t>(first_half), Bytes(rest.begin(), rest.end()), status};
+  return {std::nullopt, BusAnswer::Then::go_on, program_time * ((data.size() + 1023) / 1024)};
+}
+
+Bytes CoreBus::finish() {
+  const Unfinished ended = std::exchange(unfinished_, {});
+  if (ended.data.empty()) return status_only(ended.status);
+  const int status = program(ended.address, ended.data);
+  return status_only(status != 0 ? status : ended.status);
 }
 
 int CoreBus::erase(std::uint32_t address) {

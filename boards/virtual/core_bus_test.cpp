@@ -23,7 +23,8 @@ class Bus : public testing::Test {
     return bytes;
   }
   int status(const Bytes& bytes) {
-    const BusAnswer answer = bus.answer(bytes);
+    BusAnswer answer = bus.answer(bytes);
+    if (answer.busy.count() > 0) answer.reply = bus.finish();
     return answer.reply ? static_cast<int>(read_u32(*answer.reply, 0)) : 1;
   }
 
@@ -55,6 +56,16 @@ TEST_F(Bus, SaysWhenACellWasNotErased) {
   EXPECT_EQ(status(request(3, owned, 1, {0x0f})), 0);
   EXPECT_EQ(status(request(3, owned, 1, {0x0e})), 0);
   EXPECT_EQ(status(request(3, owned, 1, {0xf0})), -EIO);
+}
+
+TEST_F(Bus, APowerCutTearsAProgrammingInTheMiddle) {
+  const BusAnswer begun = bus.answer(request(3, owned, 96, Bytes(96, 0)));
+  EXPECT_FALSE(begun.reply);
+  EXPECT_GT(begun.busy.count(), 0);
+  EXPECT_EQ(cells[owned + 31], 0);
+  EXPECT_EQ(cells[owned + 32], 0xff) << "the core may be gone before this is written";
+  EXPECT_EQ(bus.finish(), (Bytes{0, 0, 0, 0}));
+  EXPECT_EQ(cells[owned + 95], 0);
 }
 
 TEST_F(Bus, RefusesMalformedRequests) {

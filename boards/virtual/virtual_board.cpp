@@ -17,7 +17,7 @@ VirtualBoard::VirtualBoard(UnitSpec spec, FlashStore flash, Surroundings surroun
 
 VirtualBoard::~VirtualBoard() {
   around_.loop.cancel(timer_);
-  core_.reset();
+  stop_core();
   leave_bus();
 }
 
@@ -36,7 +36,7 @@ void VirtualBoard::handle(BoardInput input) {
 void VirtualBoard::carry_out(const BoardAction& action) {
   switch (action.kind) {
     case BoardAction::Kind::stop_core:
-      core_.reset();
+      stop_core();
       return;
     case BoardAction::Kind::start_core:
       start_core();
@@ -79,7 +79,7 @@ void VirtualBoard::start_core() {
   ports.ended = [this](const std::string& how) {
     log(how);
     firmware_end_ = how;
-    core_.reset();  // the board stays as it is, and silent
+    stop_core();  // the board stays as it is, and silent
   };
   const auto found = image();
   auto core = found ? NativeCore::start(around_.loop, spec_.id, *found, around_.network, std::move(ports))
@@ -91,6 +91,13 @@ void VirtualBoard::start_core() {
   }
   core_ = std::move(*core);
   log(fmt::format("starts {} as process {}", found->build_id, core_->pid()));
+}
+
+void VirtualBoard::stop_core() {
+  // What was under way in the flash stays as it is.
+  around_.loop.cancel(bus_timer_);
+  bus_timer_ = 0;
+  core_.reset();
 }
 
 void VirtualBoard::join_bus(std::shared_ptr<UsbDevice> device) {
@@ -145,6 +152,17 @@ void VirtualBoard::serve_bus_request(ByteView request) {
   {
     const std::lock_guard lock(*mutex_);
     answer = core_bus_.answer(request);
+  }
+  if (answer.busy.count() > 0) {
+    bus_timer_ = around_.loop.after(answer.busy, [this] {
+      bus_timer_ = 0;
+      Bytes reply;
+      {
+        const std::lock_guard lock(*mutex_);
+        reply = core_bus_.finish();
+      }
+      core_->reply_on_bus(reply);
+    });
   }
   if (answer.reply) core_->reply_on_bus(*answer.reply);
   if (answer.then == BusAnswer::Then::reset) handle(BoardInput::core_reset);

@@ -45,6 +45,7 @@ class VirtualBoard {
  private:
   void carry_out(const BoardAction& action);
   void start_core();
+  void stop_core();
   void join_bus(std::shared_ptr<UsbDevice> device);
   void leave_bus();
   void handle_device_event(const DeviceEvent& event);
@@ -65,6 +66,7 @@ class VirtualBoard {
   std::unique_ptr<PluggedDevice> plugged_;
   std::unique_ptr<NativeCore> core_;
   EventLoop::TimerId timer_ = 0;
+  EventLoop::TimerId bus_timer_ = 0;  // while the flash is busy for the firmware
   std::uint64_t plug_count_ = 0;
   std::string firmware_end_;  // how the last firmware ended by itself
 };

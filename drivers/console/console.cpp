@@ -64,7 +64,7 @@ void Console::on_data(ByteView data) {
 void Console::on_line(const std::string& line) {
   const std::lock_guard lock(mutex_);
   ++lines_;
-  last_line_ = printable(line);
+  last_line_ = evidence_.speech(line);
   const CommandMatch echo = nonce_.empty() ? CommandMatch{} : commands_.match("echo", line);
   if (echo.kind == CommandMatch::Kind::answer && echo.value == nonce_) {
     // The firmware answers in order: whatever it was asked before has been answered, or never will be.

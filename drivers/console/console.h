@@ -20,7 +20,7 @@ namespace hilmark {
 class Console {
  public:
   Console(CommandSet commands, const Clock& clock, EvidenceLog& evidence)
-      : commands_(std::move(commands)), clock_(clock), recorder_(clock, evidence) {}
+      : commands_(std::move(commands)), clock_(clock), evidence_(evidence), recorder_(clock, evidence) {}
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
   ~Console() { close(); }
@@ -59,6 +59,7 @@ class Console {
 
   CommandSet commands_;
   const Clock& clock_;
+  const EvidenceLog& evidence_;
   ConsoleRecorder recorder_;
   std::unique_ptr<ConsolePort> port_;
 

@@ -105,7 +105,7 @@ class ProcessUnit final : public Unit {
   }
   [[nodiscard]] tl::unexpected<Error> told(const Error& error) const { return fail(error, "{}", config_.info.id); }
 
-  void on_line(const std::string& line) { recorder_.add("console_line", printable(line)); }
+  void on_line(const std::string& line) { recorder_.add("console_line", evidence_.speech(line)); }
   void on_ended(const ExitStatus& status) { evidence_.add("console", "process_ended", {{"status", status.text()}}); }
 
   Result<void> launch(Milliseconds grace) {

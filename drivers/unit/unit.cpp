@@ -54,4 +54,8 @@ std::string_view name_of(UnitKind kind) {
   return "unknown";
 }
 
+Result<bool> Unit::cut_power_during(const std::function<Result<void>()>& /*work*/, Milliseconds /*after*/) {
+  return fail(ErrorKind::usage, "{}: there is no power that could be cut while it works", info().id);
+}
+
 }  // namespace hilmark

@@ -137,6 +137,11 @@ class Unit {
   [[nodiscard]] virtual Result<void> reset() = 0;
   [[nodiscard]] virtual Result<void> power_cycle() = 0;
 
+  /// Does `work`, which is calls of this unit, and cuts its power `after` the beginning, in whatever it does then.
+  /// Returns once it runs again: whether the unit had confirmed the work. Errors: as those of both, and unit if it
+  /// refused the work; usage where there is no power to cut.
+  [[nodiscard]] virtual Result<bool> cut_power_during(const std::function<Result<void>()>& work, Milliseconds after);
+
   [[nodiscard]] virtual Result<std::string> request_csr(const std::string& client_id) = 0;  ///< PEM
   /// Whether request_csr() tells it to make a new key each time.
   [[nodiscard]] virtual bool makes_new_keys() { return false; }

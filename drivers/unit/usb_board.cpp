@@ -1,5 +1,7 @@
 #include "drivers/unit/usb_board.h"
 
+#include <thread>
+
 #include "drivers/console/cdc_acm_port.h"
 
 namespace hilmark {
@@ -91,9 +93,17 @@ Result<void> UsbBoard::cut_power() {
   const auto there = watcher_.now();
   console_.close();
   if (there) last_restart_ = there->arrival;
+  if (auto off = switch_off(); !off) return off;
+  return switch_on_again(there);
+}
+
+Result<void> UsbBoard::switch_off() {
   evidence_.add("rig", "power_cut", {});
-  if (!power_->can(PowerAction::off) || !power_->can(PowerAction::on)) return act(PowerAction::cycle);
-  if (const auto off = act(PowerAction::off); !off) return fail(off.error());
+  return act(switches() ? PowerAction::off : PowerAction::cycle);
+}
+
+Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
+  if (!switches()) return {};
   if (there && !watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit))) {
     (void)act(PowerAction::on);
     return fail(
@@ -200,6 +210,24 @@ Result<void> UsbBoard::power_cycle() {
   const std::uint64_t arrival = there ? there->arrival : 0;
   if (auto cut = cut_power(); !cut) return cut;
   return await_application(arrival);
+}
+
+Result<void> UsbBoard::power_cycle_during(const std::function<void()>& work, Milliseconds after) {
+  const auto there = watcher_.now();
+  if (!there) return nothing_there();
+  last_restart_ = there->arrival;
+  Result<void> off;
+  const Deadline due(clock_, after);
+  std::jthread cutter([&] {
+    (void)usb_.wait([] { return false; }, due);
+    off = switch_off();
+  });
+  work();
+  cutter.join();
+  console_.close();
+  if (!off) return off;
+  if (auto on = switch_on_again(there); !on) return on;
+  return await_application(there->arrival);
 }
 
 Result<void> UsbBoard::check_present() const {

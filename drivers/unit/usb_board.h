@@ -2,6 +2,7 @@
 // other.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ class UsbBoard {
 
   [[nodiscard]] Result<void> reset();
   [[nodiscard]] Result<void> power_cycle();
+  /// The same, `after` the beginning of `work`, which speaks with the board meanwhile.
+  [[nodiscard]] Result<void> power_cycle_during(const std::function<void()>& work, Milliseconds after);
   [[nodiscard]] bool shows_life() const;
   /// An error (rig) if nothing is at its port, and nothing comes there within its boot time.
   [[nodiscard]] Result<void> check_present() const;
@@ -70,6 +73,11 @@ class UsbBoard {
   [[nodiscard]] Result<UsbPlugged> ask_for_bootloader(const UsbPlugged& application);
   [[nodiscard]] Result<UsbPlugged> force_bootloader();
   [[nodiscard]] Result<void> cut_power();
+  /// Power off; off and on in one go where the bench can do no more. Any thread.
+  [[nodiscard]] Result<void> switch_off();
+  /// What follows: `there` leaves, and gets its power back.
+  [[nodiscard]] Result<void> switch_on_again(const std::optional<UsbPlugged>& there);
+  [[nodiscard]] bool switches() const { return power_->can(PowerAction::off) && power_->can(PowerAction::on); }
   /// The application that arrived after `arrival`, its console open and answering.
   [[nodiscard]] Result<void> await_application(std::uint64_t arrival);
   [[nodiscard]] bool console_answers();

@@ -31,6 +31,9 @@ class UsbUnit final : public Unit {
     known_endpoint_.reset();
     return told("power-cycling", board_.power_cycle());
   }
+  Result<bool> cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) override {
+    return told("cutting its power", do_cut_power_during(work, after));
+  }
   Result<void> check_present() override { return told("looking for it", board_.check_present()); }
   Result<std::string> request_csr(const std::string& client_id) override {
     return told("asking for a CSR", do_request_csr(client_id));
@@ -109,6 +112,16 @@ class UsbUnit final : public Unit {
     if (there && there->id == config_.bootloader) return board_.start_application();
     if (!there) return board_.power_cycle();
     return board_.ready();
+  }
+
+  Result<bool> do_cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) {
+    if (const auto ready = board_.ready(); !ready) return fail(ready.error());
+    Result<void> done;
+    const auto back = board_.power_cycle_during([&] { done = work(); }, after);
+    known_endpoint_.reset();
+    if (!back) return fail(back.error());
+    if (!done && done.error().kind == ErrorKind::unit) return fail(done.error());
+    return done.has_value();
   }
 
   Result<std::string> do_request_csr(const std::string& client_id) {

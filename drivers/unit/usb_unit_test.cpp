@@ -219,6 +219,35 @@ TEST_F(VirtualBoard, PowerIsCutByTheHub) {
   EXPECT_TRUE(board->shows_life());
 }
 
+TEST_F(VirtualBoard, PowerIsCutWhileItIsSpokenTo) {
+  const auto board = flashed();
+  for (const int after_ms : {0, 5, 20, 300}) {
+    SCOPED_TRACE(after_ms);
+    const auto csr = board->request_csr("device-7");
+    ASSERT_TRUE(csr) << csr.error().message;
+    const std::string certificate = certificate_for(*csr);
+    const std::uint64_t mark = evidence.newest();
+    const auto confirmed = board->cut_power_during(
+        [&] {
+          return board->install({certificate, "", certificate, "device-7"});
+        },
+        Milliseconds{after_ms});
+    ASSERT_TRUE(confirmed) << confirmed.error().message;
+    EXPECT_TRUE(*confirmed || after_ms < 300);
+    EXPECT_THAT(kinds("rig", mark), testing::IsSupersetOf({"install", "power_cut"}));
+    EXPECT_THAT(kinds("usb", mark), testing::IsSupersetOf({"left", "arrived"}));
+    EXPECT_TRUE(board->shows_life());
+  }
+  const auto refused = board->cut_power_during(
+      [&] {
+        return board->install({"no certificate", "", "", "device-7"});
+      },
+      Milliseconds{300});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unit);
+  EXPECT_TRUE(board->start()) << "it runs again all the same";
+}
+
 TEST_F(VirtualBoard, AHungFirmwareIsSilenceThenResetByPowerAndFlashedByDetach) {
   const auto board = flashed();
   hang_firmware("1-1");

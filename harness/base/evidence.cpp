@@ -2,6 +2,8 @@
 
 #include <boost/json/value.hpp>
 
+#include "harness/base/bytes.h"
+
 namespace hilmark {
 
 std::string Evidence::text(std::string_view key) const {
@@ -24,6 +26,16 @@ bool Evidence::flag(std::string_view key) const {
 void EvidenceLog::on_added(std::function<void(const EvidencePtr&)> listener) {
   const std::lock_guard lock(mutex_);
   listener_ = std::move(listener);
+}
+
+void EvidenceLog::screen_speech(Screen screen) {
+  const std::lock_guard lock(screen_mutex_);
+  screen_ = std::move(screen);
+}
+
+std::string EvidenceLog::speech(std::string_view said) const {
+  const std::lock_guard lock(screen_mutex_);
+  return screen_ ? screen_(said) : printable(said);
 }
 
 EvidencePtr EvidenceLog::add(std::string source, std::string kind, boost::json::object data, std::uint64_t connection) {

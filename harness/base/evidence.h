@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -49,6 +50,13 @@ class EvidenceLog {
   /// called any more, so that it may go.
   void on_added(std::function<void(const EvidencePtr&)> listener);
 
+  /// What a unit says passes the screen before anybody keeps or tells it: what comes out is printable. Replaces the one
+  /// before, which is not called any more once this has returned; none: all is told. It may add evidence.
+  using Screen = std::function<std::string(std::string_view said)>;
+  void screen_speech(Screen screen);
+  /// What a unit said, as it may be kept.
+  [[nodiscard]] std::string speech(std::string_view said) const;
+
   EvidencePtr add(std::string source, std::string kind, boost::json::object data, std::uint64_t connection = 0);
 
   /// The number of the newest piece, 0 if there is none: "from now on" is `after = newest()`.
@@ -66,6 +74,8 @@ class EvidenceLog {
   const Clock& clock_;
   const std::size_t keep_;
   std::function<void(const EvidencePtr&)> listener_;
+  mutable std::mutex screen_mutex_;
+  Screen screen_;
   mutable std::mutex mutex_;
   mutable std::condition_variable added_;
   std::deque<EvidencePtr> kept_;

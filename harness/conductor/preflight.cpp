@@ -86,6 +86,23 @@ Result<void> make_out(PreparedRun& run) {
 
 }  // namespace
 
+std::filesystem::path key_history_of(const std::filesystem::path& lab) {
+  const auto variable = [](const char* name) -> std::filesystem::path {
+    const char* const value = std::getenv(name);
+    return value != nullptr ? value : "";
+  };
+  std::filesystem::path state = variable("XDG_STATE_HOME");
+  if (!state.is_absolute() && variable("HOME").is_absolute()) state = variable("HOME") / ".local/state";
+  if (!state.is_absolute()) return {};
+  std::error_code ignored;
+  // FNV-1a: the same from run to run, and labs of one name stay apart.
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char letter : std::filesystem::weakly_canonical(lab, ignored).string()) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3U;
+  }
+  return state / "hilmark/public_keys" / fmt::format("{}-{:016x}", lab.stem().string(), hash);
+}
+
 Result<Milliseconds> parse_duration(const std::string& text) {
   static constexpr std::int64_t max_ms = std::int64_t{365} * 24 * 3600 * 1000;
   static const std::map<std::string_view, std::int64_t> units{

@@ -98,11 +98,25 @@ TEST(Duration, IsANumberWithItsUnit) {
     EXPECT_FALSE(parse_duration(bad)) << bad;
 }
 
+TEST(KeyHistory, IsTheUsersOwnForEachLab) {
+  ::setenv("XDG_STATE_HOME", "/state", 1);
+  const auto of = [](const char* lab) { return key_history_of(lab).string(); };
+  EXPECT_THAT(of("a/lab.yaml"), testing::StartsWith("/state/hilmark/public_keys/lab-"));
+  EXPECT_EQ(of("a/lab.yaml"), of("a/../a/lab.yaml"));
+  EXPECT_NE(of("a/lab.yaml"), of("b/lab.yaml"));
+  ::setenv("XDG_STATE_HOME", "", 1);
+  ::setenv("HOME", "/home/user", 1);
+  EXPECT_THAT(of("lab.yaml"), testing::StartsWith("/home/user/.local/state/hilmark/"));
+  ::unsetenv("HOME");
+  EXPECT_EQ(of("lab.yaml"), "");
+}
+
 TEST(Orders, SurviveTheirWay) {
   WorkerOrders orders;
   orders.unit.id = "virtual-1";
   orders.cases = {"SNI-01"};
   orders.seed = 4'294'967'295;
+  orders.key_history = "/state/keys";
   const auto again = orders_from(orders_line(orders));
   ASSERT_TRUE(again);
   EXPECT_EQ(orders_line(*again), orders_line(orders));

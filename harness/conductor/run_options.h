@@ -25,7 +25,12 @@ struct RunOptions {
   bool strict = false;                   ///< a warning counts as a failure
   bool wait = false;                     ///< for units that others hold
   std::vector<std::string> command;      ///< argv, for the reports
+  /// Public keys that the lab's units were seen with; else the user's own for this lab.
+  std::optional<std::filesystem::path> key_history;
 };
+
+/// Below $XDG_STATE_HOME (~/.local/state), a file for each lab file; empty where neither is known.
+[[nodiscard]] std::filesystem::path key_history_of(const std::filesystem::path& lab);
 
 /// "90", "90s", "15m", "2h", "500ms". The error (usage) says what is expected.
 [[nodiscard]] Result<Milliseconds> parse_duration(const std::string& text);

@@ -35,6 +35,7 @@ class UnitProgram final : public WorkerProgram {
     settings_.seed = static_cast<std::uint64_t>(orders.seed);
     settings_.client_id = "hilmark-" + orders.unit.id;
     settings_.resolver = resolver_address_for(world);
+    settings_.key_history = orders.key_history;
     settings_.cloud.accounts = orders.accounts;
     settings_.tour_accounts = further_accounts(orders.accounts);
     settings_.cloud.accounts.insert(settings_.cloud.accounts.end(), settings_.tour_accounts.begin(),

@@ -24,10 +24,11 @@ struct WorkerOrders {
   std::string mosquitto;   ///< the broker's program
   bool namespaces = true;  ///< whether this machine lets us make them
   bool wait_for_lock = false;
+  std::string key_history;  ///< file; empty: none is kept
 };
 BOOST_DESCRIBE_STRUCT(WorkerOrders, (),
                       (unit, cases, rounds, long_time, seed, accounts, regions, firmware, folder, mosquitto, namespaces,
-                       wait_for_lock))
+                       wait_for_lock, key_history))
 
 /// One line of JSON, with LF.
 [[nodiscard]] std::string orders_line(const WorkerOrders& orders);

@@ -84,6 +84,8 @@ RunOptions run_of(const Batch& batch, const Options& options, const std::filesys
   run.out = out;
   run.selection = {};
   run.firmware.clear();
+  // Of this batch alone: a defect's keys must not be held against anybody else.
+  run.key_history = std::filesystem::absolute(out / "public_keys");
   for (const Trial& trial : batch) {
     run.selection.units.push_back(trial.unit);
     if (!trial.cases.empty()) run.selection.cases_of_unit[trial.unit] = trial.cases;
@@ -123,6 +125,7 @@ Result<int> selfcheck(const Options& options, const ConductorParts& parts) {
     const std::filesystem::path folder = out / fmt::format("batch-{}", index);
     fmt::print(parts.terminal, "selfcheck: batch {} of {}: {} {}\n", index + 1, deal->batches.size(), batch.size(),
                index == 0 ? "golden units" : "units with a defect each");
+    std::filesystem::remove(folder / "public_keys", error);
     const auto status = conduct(run_of(batch, options, lab, folder), parts);
     if (!status) return fail(status.error());
     if (*status > signal_exit_base) return *status;

@@ -39,7 +39,22 @@ void app_init(struct app* app, const struct app_ports* ports) {
 
 // The loop ---------------------------------------------------------------------------------------------------------
 
+// Two defects lose the old before the new is there.
+static bool make_way(struct app* app) {
+  if (deviations_wipe_before_save(&app->deviations, &app->settings, &app->candidate) && !store_wipe(&app->store)) {
+    return false;
+  }
+  if (!deviations_clear_endpoint_before_save(&app->deviations, &app->settings, &app->candidate)) return true;
+  char endpoint[SETTINGS_ENDPOINT_BYTES];
+  strcpy(endpoint, app->candidate.endpoint);
+  app->candidate.endpoint[0] = '\0';
+  const bool saved = store_save(&app->store, &app->candidate);
+  strcpy(app->candidate.endpoint, endpoint);
+  return saved;
+}
+
 static bool save(struct app* app) {
+  if (!make_way(app)) return false;
   struct settings* candidate = &app->candidate;
   if (candidate->first_endpoint[0] == '\0') strcpy(candidate->first_endpoint, candidate->endpoint);
   char endpoint[SETTINGS_ENDPOINT_BYTES];

@@ -98,6 +98,8 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
                                          "more count there."},
     [DEFECT_REPLAYS_ACKNOWLEDGED] = {"replays-acknowledged",
                                      "After a move it publishes the last count of before once more."},
+    [DEFECT_INSTALL_NOT_ATOMIC] = {"install-not-atomic", "Clears its flash before it writes another certificate."},
+    [DEFECT_MOVE_NOT_ATOMIC] = {"move-not-atomic", "Clears its endpoint in flash before it writes another one."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

@@ -228,6 +228,16 @@ const char* deviations_stored_endpoint(const struct deviations* deviations, cons
   return in_ram ? candidate->first_endpoint : candidate->endpoint;
 }
 
+bool deviations_wipe_before_save(const struct deviations* deviations, const struct settings* kept,
+                                 const struct settings* candidate) {
+  return deviations->defect == DEFECT_INSTALL_NOT_ATOMIC && strcmp(kept->certificate, candidate->certificate) != 0;
+}
+
+bool deviations_clear_endpoint_before_save(const struct deviations* deviations, const struct settings* kept,
+                                           const struct settings* candidate) {
+  return deviations->defect == DEFECT_MOVE_NOT_ATOMIC && strcmp(kept->endpoint, candidate->endpoint) != 0;
+}
+
 // True if the name is one of those that the table has, or has room for.
 static bool has_room_for(struct deviations* deviations, const char* name) {
   for (unsigned i = 0; i < deviations->names; i++) {

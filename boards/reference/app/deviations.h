@@ -117,6 +117,12 @@ bool deviations_erase_identity(struct deviations* deviations);
 // Which endpoint a change of settings is to leave in flash.
 const char* deviations_stored_endpoint(const struct deviations* deviations, const struct settings* candidate);
 
+// What is lost first where `candidate` is to take the place of `kept` in flash.
+bool deviations_wipe_before_save(const struct deviations* deviations, const struct settings* kept,
+                                 const struct settings* candidate);
+bool deviations_clear_endpoint_before_save(const struct deviations* deviations, const struct settings* kept,
+                                           const struct settings* candidate);
+
 // False if endpoint and identity are not to be written into flash.
 bool deviations_keep_identity(const struct deviations* deviations);
 

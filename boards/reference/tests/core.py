@@ -62,6 +62,7 @@ class Board:
         self.lines = []  # unasked
         self.text = b""
         self.errors = []
+        self.on_change = None  # called after each change of the flash
 
     # Power
 
@@ -148,6 +149,8 @@ class Board:
                 self.errors.append("programmed twice at %#x" % address)
             for i, byte in enumerate(data[:length]):
                 self.flash[address + i] &= byte
+        if operation in (ERASE, PROGRAM) and self.on_change:
+            self.on_change()
         return struct.pack("<i", 0)
 
     # The console

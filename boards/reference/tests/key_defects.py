@@ -66,6 +66,38 @@ class KeyDefects:
         server.wait(lambda: connection.published, "a publication")
         self.assertRegex(connection.published[0][1], rb"^1 [0-9a-f]{64}$")
 
+    def found_after_cuts(self, image, change, key):
+        """What `key` is before the change, and after a power cut at each point of it."""
+        board, _, _ = self.provisioned(image)
+        before = board.do("AT+CONF? " + key)
+        flashes = []
+        board.on_change = lambda: flashes.append(bytes(board.flash))
+        change(board)
+        found = []
+        for flash in flashes[:-1]:
+            board.on_change = None
+            board.cut()
+            board.flash[:] = flash
+            board.boot()
+            found.append(board.do("AT+CONF? " + key))
+        return before, found
+
+    def test_install_not_atomic(self):
+        def install(board):
+            request = self.install(board)
+            self.assertTrue(request)
+
+        for image, lost in (("golden", False), ("install-not-atomic", True)):
+            before, found = self.found_after_cuts(image, install, "Certificate")
+            self.assertTrue(before.startswith("-----BEGIN CERTIFICATE"))
+            self.assertEqual("" in found, lost, image)
+
+    def test_move_not_atomic(self):
+        for image, lost in (("golden", False), ("move-not-atomic", True)):
+            before, found = self.found_after_cuts(image, lambda board: board.set(Endpoint="b.example"), "Endpoint")
+            self.assertEqual(before, NAME_A)
+            self.assertEqual("" in found, lost, image)
+
     def test_identity_erased_by_flash(self):
         board, server, _ = self.connected("identity-erased-by-flash")
         self.served(board, server)
