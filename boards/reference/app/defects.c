@@ -93,6 +93,10 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
     [DEFECT_NEVER_CONNECTS] = {"never-connects", "Answers its console, and makes no connection."},
     [DEFECT_CONSOLE_FLOOD] = {"console-flood",
                               "Fills its console with lines that nobody asked for; does everything else right."},
+    [DEFECT_SNI_TRUNCATED] = {"sni-truncated",
+                              "Copies the name that it sends into 64 octets, and cuts what is longer."},
+    [DEFECT_ALPN_MISSING] = {"alpn-missing", "Offers no protocol by ALPN on port 443."},
+    [DEFECT_ALPN_WRONG] = {"alpn-wrong", "Offers the protocol `mqtt` on port 443."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {
