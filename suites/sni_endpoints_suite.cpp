@@ -153,7 +153,8 @@ void every_connection_carries_the_name(Bench& bench) {
     if (is_meant_for_https(hello)) bench.opportunity(hello.evidence);
     ++seen[hello.listener];
     EXPECT_THAT(hello, CarriesServerName(bench.configured_name()))
-        << "on the port for " << hello.listener << (is_meant_for_https(hello) ? ", for HTTPS" : "");
+        << "on its port for " << (is_meant_for_https(hello) ? "HTTPS" : "MQTT")
+        << (hello.listener == name_of(Listener::alpn) ? ", 443" : "");
     if (testing::Test::HasFailure()) return;
   }
   bench.note(
