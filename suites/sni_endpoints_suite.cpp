@@ -202,6 +202,7 @@ void add_sni_endpoint_cases(std::vector<Case>& cases) {
                    .defects = {"sni-mqtt-only"},
                    .depends_on = {"LIFE-06", "SNI-01", "SNI-02"},
                    .opportunity = "a ClientHello for HTTPS",
+                   .waits = true,
                    .body = every_connection_carries_the_name,
                    .file = __FILE__,
                    .line = __LINE__});
