@@ -27,7 +27,7 @@ constexpr std::array<unsigned char, 32> hello_retry_random = {
 
 std::string tls_reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_error());
-  const std::string text = reason == nullptr ? "the connection was closed" : reason;
+  std::string text = reason == nullptr ? "the connection was closed" : reason;
   ERR_clear_error();
   return text;
 }
