@@ -18,7 +18,20 @@ std::string value_text(const boost::json::value& value) {
   return shortened(printable(boost::json::serialize(value)), max_value_bytes);
 }
 
-std::string client_hello(const Event& data) {
+/// Where ALPN decides, and wherever it is offered.
+std::string offered_protocols(const Event& data) {
+  const boost::json::value* offered = data.members.if_contains("alpn");
+  std::string list;
+  if (offered != nullptr && offered->is_array()) {
+    for (const boost::json::value& protocol : offered->get_array()) {
+      list += (list.empty() ? "" : ", ") + value_text(protocol);
+    }
+  }
+  if (!list.empty()) return ", ALPN " + list;
+  return data.text("listener") == "alpn" ? ", no ALPN" : "";
+}
+
+std::string names_of_hello(const Event& data) {
   std::string text;
   const boost::json::value* names = data.members.if_contains("server_names");
   if (const std::string why = data.text("malformed"); !why.empty())
@@ -37,8 +50,11 @@ std::string client_hello(const Event& data) {
       text += " " + value_text(name);
     }
   }
-  if (data.flag("offers_session")) text += ", offers a session";
   return text;
+}
+
+std::string client_hello(const Event& data) {
+  return names_of_hello(data) + offered_protocols(data) + (data.flag("offers_session") ? ", offers a session" : "");
 }
 
 std::string members_text(const boost::json::object& data) {

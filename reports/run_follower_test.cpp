@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/base/temporary_folder.h"
+#include "reports/evidence_text.h"
 #include "reports/overview.h"
 #include "reports/sample_run.h"
 
@@ -112,6 +113,16 @@ TEST(RunFollower, EvidenceIsToldInOneReadableLine) {
   EXPECT_EQ(lines.at(0), "#1 2026-01-31T10:00:00.123Z endpoint ClientHello, connection 3: server_name \"abc.iot\"");
   EXPECT_EQ(lines.at(1),
             "#2 2026-01-31T10:00:00.123Z console console_line, connection 3: \"ctl \\x1b[31m ]]> & <b> \\x01 end\"");
+}
+
+TEST(EvidenceText, TellsWhatAClientHelloOffersByAlpn) {
+  const auto text = [](boost::json::array offered, const char* listener) {
+    const boost::json::object data{{"server_name_extensions", 0}, {"alpn", std::move(offered)}, {"listener", listener}};
+    return evidence_line({.type = "evidence", .members = {{"number", 1}, {"kind", "client_hello"}, {"data", data}}});
+  };
+  EXPECT_THAT(text({"mqtt", "h2"}, "mqtt"), HasSubstr("no server_name extension, ALPN mqtt, h2"));
+  EXPECT_THAT(text({}, "alpn"), HasSubstr("no server_name extension, no ALPN"));
+  EXPECT_THAT(text({}, "mqtt"), testing::EndsWith("no server_name extension"));
 }
 
 class ExitStatus : public testing::Test {

@@ -16,6 +16,8 @@ void add_lifecycle_cases(std::vector<Case>& cases);
 void add_endurance_cases(std::vector<Case>& cases);
 void add_sni_cases(std::vector<Case>& cases);
 void add_sni_answer_cases(std::vector<Case>& cases);
+/// The endpoint's other names, ports and protocols.
+void add_sni_endpoint_cases(std::vector<Case>& cases);
 void add_session_cases(std::vector<Case>& cases);
 void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);

@@ -89,6 +89,14 @@ EndpointAddress Bench::address_of(const cloud::Place& place) {
           parts_.cloud.mqtt_port(place.region), parts_.resolver == nullptr ? "" : parts_.resolver->address()};
 }
 
+EndpointAddress Bench::address_of_domain(const cloud::Place& place, const std::string& domain_name) {
+  rig_value(account(place).create_domain("hilmark", domain_name));
+  EndpointAddress address = address_of(place);
+  address.name = domain_name;
+  if (parts_.resolver != nullptr) parts_.resolver->deviate(domain_name, {.address = address.connect_address});
+  return address;
+}
+
 network::Resolver& Bench::resolver() {
   if (parts_.resolver == nullptr) {
     throw NotApplicable("this unit has no network of its own, so that the rig's name server does not answer it");
@@ -109,6 +117,22 @@ bool Bench::asks_resolver() const {
 void Bench::set_endpoint(const EndpointAddress& endpoint) {
   check(parts_.unit.set_endpoint(endpoint));
   endpoint_ = endpoint;
+}
+
+std::optional<std::string> Bench::refusal_of(const EndpointAddress& endpoint) {
+  const auto done = parts_.unit.set_endpoint(endpoint);
+  if (!done && done.error().kind == ErrorKind::unit) return done.error().message;
+  check(done);
+  endpoint_ = endpoint;
+  return std::nullopt;
+}
+
+WayHome::~WayHome() {
+  try {
+    bench_.move_to(bench_.account_a());
+  } catch (const std::exception& error) {
+    bench_.note(fmt::format("it was not brought home after this case: {}", error.what()));
+  }
 }
 
 void Bench::move_to(const cloud::Place& place) { set_endpoint(address_of(place)); }

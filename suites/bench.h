@@ -63,6 +63,13 @@ class Bench {
   [[nodiscard]] bool started_anew_since(std::uint64_t after) const { return end_of_former_life(after) != after; }
   /// The unit shall connect to this account from now on; returns when it has confirmed. Capability endpoint.
   void move_to(const cloud::Place& place);
+  /// Where it finds `place`: by its usual name, at the MQTT port.
+  [[nodiscard]] EndpointAddress address_of(const cloud::Place& place);
+  /// The same by `domain_name`, which becomes a custom domain of the account, and known to the rig's name server.
+  [[nodiscard]] EndpointAddress address_of_domain(const cloud::Place& place, const std::string& domain_name);
+  void move_to(const EndpointAddress& endpoint) { set_endpoint(endpoint); }
+  /// Moves it there; what it says if it will not take that, for it stays where it is then.
+  [[nodiscard]] std::optional<std::string> refusal_of(const EndpointAddress& endpoint);
   /// Gives the unit an identity signed by the device authority, the trust anchor and its home endpoint, and starts it.
   void provision();
   /// Gives the unit another certificate, with another key where it does not keep its own; `place` knows it, and has the
@@ -231,7 +238,6 @@ class Bench {
 
  private:
   [[nodiscard]] const std::string& region() const { return parts_.settings.cloud.regions.at(0); }
-  [[nodiscard]] EndpointAddress address_of(const cloud::Place& place);
   void set_endpoint(const EndpointAddress& endpoint);
   void populate(const std::vector<AccountPlan>& plans);
   [[nodiscard]] std::string device_ca_id() const;
@@ -253,6 +259,18 @@ class Bench {
   bool beyond_recovery_ = false;  // bring_to_served() failed last time
   std::atomic<Milliseconds::rep> largest_gap_ms_{0};
   WaitedTime waits_;
+};
+
+/// Takes the unit home when it goes out of scope, whatever ends the case: the next one may begin as the unit is.
+class WayHome {
+ public:
+  explicit WayHome(Bench& bench) : bench_(bench) {}
+  WayHome(const WayHome&) = delete;
+  WayHome& operator=(const WayHome&) = delete;
+  ~WayHome();
+
+ private:
+  Bench& bench_;
 };
 
 /// `bench.reconnect_limit()` and kin as a reader wants them: "10000 ms".

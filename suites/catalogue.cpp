@@ -12,6 +12,7 @@ const std::vector<Case>& catalogue() {
     add_return_case(all);
     add_sni_cases(all);
     add_sni_answer_cases(all);
+    add_sni_endpoint_cases(all);
     add_mode_cases(all);
     add_key_cases(all);
     add_provisioning_cases(all);

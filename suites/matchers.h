@@ -6,6 +6,7 @@
 #include <string>
 
 #include <arpa/inet.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
 #include "suites/observations.h"
@@ -42,6 +43,17 @@ MATCHER_P(CarriesServerName, name, "carries the server name \"" + std::string(na
     *result_listener << "an IP literal is not permitted (RFC 6066 §3)";
   } else if (sent.find(':') != std::string::npos) {
     *result_listener << "it carries a port or a scheme";
+  }
+  return false;
+}
+
+MATCHER_P(OffersProtocol, protocol, "offers the protocol " + std::string(protocol) + " by ALPN (RFC 7301)") {
+  const auto& offered = arg.protocols;
+  if (std::find(offered.begin(), offered.end(), protocol) != offered.end()) return true;
+  if (offered.empty()) {
+    *result_listener << "it has no ALPN extension";
+  } else {
+    *result_listener << fmt::format("it offers: {}", fmt::join(offered, ", "));
   }
   return false;
 }

@@ -23,6 +23,16 @@ std::vector<Offer> offers_in(const Evidence& hello) {
   return offers;
 }
 
+std::vector<std::string> protocols_in(const Evidence& hello) {
+  std::vector<std::string> protocols;
+  const auto* list = hello.data.if_contains("alpn");
+  if (list == nullptr || !list->is_array()) return protocols;
+  for (const auto& entry : list->get_array()) {
+    if (entry.is_string()) protocols.emplace_back(entry.get_string());
+  }
+  return protocols;
+}
+
 }  // namespace
 
 Hello Hello::from(const EvidencePtr& evidence) {
@@ -30,7 +40,9 @@ Hello Hello::from(const EvidencePtr& evidence) {
               static_cast<int>(evidence->number_of("server_name_extensions")),
               {},
               evidence->text("malformed"),
-              offers_in(*evidence)};
+              offers_in(*evidence),
+              evidence->text("listener"),
+              protocols_in(*evidence)};
   if (evidence->kind == "client_hello_malformed") hello.malformed = evidence->text("why");
   const auto* names = evidence->data.if_contains("server_names");
   if (names == nullptr || !names->is_array()) return hello;

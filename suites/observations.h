@@ -29,6 +29,8 @@ struct Hello {
   std::vector<ServerName> names;
   std::string malformed;  ///< empty: well-formed
   std::vector<Offer> offers;
+  std::string listener;                ///< what its port is for: "mqtt" (8883), "alpn" (443), "https" (8443)
+  std::vector<std::string> protocols;  ///< offered by ALPN, made printable
 
   [[nodiscard]] static Hello from(const EvidencePtr& evidence);
 };

@@ -111,6 +111,15 @@ TEST(Matchers, TheNameIsComparedWithoutCaseAndWithoutMercy) {
   EXPECT_THAT(named("b.test"), Not(CarriesServerName("a.test")));
 }
 
+TEST(Matchers, OneOfTheProtocolsThatAreOfferedIsEnough) {
+  const auto offering = [](boost::json::array protocols) {
+    return Hello::from(piece_of({{"alpn", std::move(protocols)}}));
+  };
+  EXPECT_THAT(offering({"mqtt", "x-amzn-mqtt-ca"}), OffersProtocol("x-amzn-mqtt-ca"));
+  EXPECT_THAT(offering({"x-amzn-mqtt"}), Not(OffersProtocol("x-amzn-mqtt-ca")));
+  EXPECT_THAT(offering({}), Not(OffersProtocol("x-amzn-mqtt-ca")));
+}
+
 TEST(Matchers, AFailureReadsAsAFinding) {
   const Hello hello = hello_with({}, 0);
   EXPECT_EQ(testing::PrintToString(hello), "ClientHello #7 without a server_name extension");

@@ -17,6 +17,7 @@ enum class Defect {
   sni_drop_on_alert,
   sni_lost_on_hrr,
   sni_lost_on_resume,
+  sni_mqtt_only,
   sni_truncated,
   ticket_shared_across_hosts,
 };
@@ -30,6 +31,7 @@ inline std::optional<Defect> defect_named(std::string_view name) {
       {"sni-drop-on-alert", Defect::sni_drop_on_alert},
       {"sni-lost-on-hrr", Defect::sni_lost_on_hrr},
       {"sni-lost-on-resume", Defect::sni_lost_on_resume},
+      {"sni-mqtt-only", Defect::sni_mqtt_only},
       {"sni-truncated", Defect::sni_truncated},
       {"ticket-shared-across-hosts", Defect::ticket_shared_across_hosts},
   };

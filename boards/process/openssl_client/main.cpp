@@ -1,4 +1,5 @@
 // A device on OpenSSL 3: TLS 1.2 and 1.3 with resumption, MQTT 5. README.md in the folder above says how it is used.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <random>
@@ -6,6 +7,7 @@
 #include <poll.h>
 
 #include "boards/process/openssl_client/backoff.h"
+#include "boards/process/openssl_client/https_publisher.h"
 #include "boards/process/openssl_client/mqtt_session.h"
 #include "boards/process/openssl_client/tls_link.h"
 
@@ -21,6 +23,14 @@ TicketStore::Rules rules_of(Defect defect) {
   return {defect == Defect::ticket_shared_across_hosts, defect == Defect::resumes_old_identity};
 }
 
+/// On 443 the service tells MQTT from HTTPS by ALPN.
+LinkPlan mqtt_plan(const Settings& settings, bool send_name) {
+  LinkPlan plan{.port = settings.port, .protocol = "", .send_name = send_name};
+  if (settings.port != "443" || settings.defect == Defect::alpn_missing) return plan;
+  plan.protocol = settings.defect == Defect::alpn_wrong ? "mqtt" : "x-amzn-mqtt-ca";
+  return plan;
+}
+
 class Device {
  public:
   explicit Device(Settings settings)
@@ -28,6 +38,7 @@ class Device {
         tickets_(settings_.ticket_file, fingerprint(settings_.chain_file, settings_.key_file),
                  rules_of(settings_.defect)),
         session_(settings_),
+        https_(settings_, tickets_),
         backoff_(settings_.backoff_cap, std::random_device()()) {}
 
   /// Never gives up.
@@ -45,7 +56,7 @@ class Device {
     served_since_.reset();
     TlsLink link(settings_, tickets_);
     try {
-      link.open(!name_dropped_);
+      link.open(mqtt_plan(settings_, !name_dropped_));
       say("connected to " + settings_.endpoint + " by " + link.description());
       talk(link);
     } catch (const NameRefused& refused) {
@@ -63,7 +74,8 @@ class Device {
     while (true) {
       session_.tick(Clock::now());
       link.send(session_.take_output());
-      const Bytes octets = link.receive(session_.next_deadline());
+      if (session_.served()) publish_by_https();
+      const Bytes octets = link.receive(std::min(session_.next_deadline(), https_.next_deadline()));
       session_.receive(octets, Clock::now());
       if (session_.served() && !served_since_) {
         served_since_ = Clock::now();
@@ -73,9 +85,18 @@ class Device {
     }
   }
 
+  void publish_by_https() {
+    const std::string outcome = https_.tick(Clock::now());
+    if (outcome.empty() || outcome == https_outcome_) return;
+    https_outcome_ = outcome;
+    say("HTTPS: " + outcome);
+  }
+
   const Settings settings_;
   TicketStore tickets_;
   MqttSession session_;
+  HttpsPublisher https_;
+  std::string https_outcome_;  // told already
   Backoff backoff_;
   std::optional<Clock::time_point> served_since_;
   bool name_dropped_ = false;

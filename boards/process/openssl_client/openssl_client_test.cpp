@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "boards/process/openssl_client/backoff.h"
+#include "boards/process/openssl_client/https_publisher.h"
 #include "boards/process/openssl_client/mqtt_session.h"
 #include "boards/process/openssl_client/ticket_store.h"
 
@@ -217,11 +218,30 @@ TEST_F(Tickets, AFileOfJunkIsEmpty) {
   EXPECT_EQ(store("key-1").take("a.example"), nullptr);
 }
 
+TEST(Https, RequestNamesItsTopicInOneSegment) {
+  Settings settings;
+  settings.endpoint = "a.example";
+  settings.topic = "units/1 é";
+  const std::string request = publish_request(settings, "hello");
+  EXPECT_THAT(request, ::testing::StartsWith("POST /topics/units%2F1%20%C3%A9?qos=1 HTTP/1.1\r\nHost: a.example\r\n"));
+  EXPECT_THAT(request, ::testing::EndsWith("Content-Length: 5\r\n\r\nhello"));
+}
+
+TEST(Https, IsNeverDueUnlessAskedFor) {
+  const Settings settings;
+  TicketStore tickets("none", "key", {});
+  HttpsPublisher publisher(settings, tickets);
+  EXPECT_EQ(publisher.next_deadline(), Clock::time_point::max());
+  EXPECT_EQ(publisher.tick(Clock::now()), "");
+}
+
 TEST(SettingsTest, SayWhatIsMissingOrUnknown) {
   for (const char* name : {"ENDPOINT", "PORT", "CHAIN", "KEY", "ROOT_CA", "CLIENT_ID", "TOPIC"}) {
     ::setenv((std::string("HILMARK_") + name).c_str(), "1", 1);
   }
   EXPECT_EQ(read_settings({"--defect", "sni-truncated"}).defect, Defect::sni_truncated);
+  EXPECT_EQ(read_settings({"--https-publish-ms", "500"}).https_interval, Milliseconds(500));
+  EXPECT_EQ(read_settings({}).https_interval, std::nullopt);
   EXPECT_THROW((void)read_settings({"--defect", "none-such"}), std::invalid_argument);
   EXPECT_THROW((void)read_settings({"--backoff-cap-ms", "-1"}), std::invalid_argument);
   EXPECT_THROW((void)read_settings({"--defect"}), std::invalid_argument);

@@ -31,6 +31,8 @@ void take_option(Settings& settings, const std::string& name, const std::string&
     settings.backoff_cap = Milliseconds(positive(name, value));
   } else if (name == "--publish-ms") {
     settings.publish_interval = Milliseconds(positive(name, value));
+  } else if (name == "--https-publish-ms") {
+    settings.https_interval = Milliseconds(positive(name, value));
   } else if (name == "--keep-alive-s") {
     settings.keep_alive_s = positive(name, value);
   } else if (name == "--tickets") {

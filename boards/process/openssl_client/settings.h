@@ -1,6 +1,7 @@
 // What the program is told: by its environment (the rig's variables) and by its arguments.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Settings {
   std::string ticket_file;  ///< kept over restarts; beside the key unless told
   Milliseconds backoff_cap{2000};
   Milliseconds publish_interval{500};
+  std::optional<Milliseconds> https_interval;  ///< none: nothing is published over HTTPS
   int keep_alive_s = 30;
   bool tls12_only = false;
   Defect defect = Defect::none;

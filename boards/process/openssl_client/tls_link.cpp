@@ -18,7 +18,6 @@ namespace {
 constexpr Milliseconds connect_limit{5000};
 constexpr Milliseconds handshake_limit{10'000};
 constexpr Milliseconds send_limit{10'000};
-constexpr char service_port[] = "443";
 constexpr std::size_t truncated_bytes = 127;  // what the defect's buffer holds
 
 /// "The random of a ServerHello that is a HelloRetryRequest" (RFC 8446 §4.1.3): SHA-256 of that name.
@@ -28,7 +27,7 @@ constexpr std::array<unsigned char, 32> hello_retry_random = {
 
 std::string tls_reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_error());
-  const std::string text = reason == nullptr ? "the connection was closed" : reason;
+  std::string text = reason == nullptr ? "the connection was closed" : reason;
   ERR_clear_error();
   return text;
 }
@@ -48,13 +47,13 @@ struct ReleaseAddresses {
 };
 using Addresses = std::unique_ptr<addrinfo, ReleaseAddresses>;
 
-Addresses resolve(const Settings& settings) {
+Addresses resolve(const Settings& settings, const std::string& port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
-  int error = ::getaddrinfo(settings.endpoint.c_str(), settings.port.c_str(), &hints, &list);
+  int error = ::getaddrinfo(settings.endpoint.c_str(), port.c_str(), &hints, &list);
   if (error != 0 && !settings.connect_address.empty()) {
-    error = ::getaddrinfo(settings.connect_address.c_str(), settings.port.c_str(), &hints, &list);
+    error = ::getaddrinfo(settings.connect_address.c_str(), port.c_str(), &hints, &list);
   }
   if (error != 0) throw ConnectionLost("resolving " + settings.endpoint + ": " + ::gai_strerror(error));
   return Addresses(list);
@@ -84,11 +83,12 @@ TlsLink::~TlsLink() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-void TlsLink::open(bool send_name) {
+void TlsLink::open(LinkPlan plan) {
+  plan_ = std::move(plan);
   ERR_clear_error();
   make_context();
   dial();
-  prepare(send_name);
+  prepare();
   shake_hands();
 }
 
@@ -107,33 +107,39 @@ void TlsLink::make_context() {
 }
 
 void TlsLink::dial() {
-  const Addresses addresses = resolve(settings_);
+  const Addresses addresses = resolve(settings_, plan_.port);
   for (const addrinfo* each = addresses.get(); each != nullptr && socket_ < 0; each = each->ai_next) {
     socket_ = dial_one(*each);
   }
   if (socket_ < 0) throw ConnectionLost(std::string("connecting: ") + std::strerror(errno));
 }
 
-void TlsLink::prepare(bool send_name) {
+void TlsLink::prepare() {
   ssl_.reset(SSL_new(context_.get()));
   SSL* ssl = ssl_.get();
   SSL_set_app_data(ssl, this);
   SSL_set_fd(ssl, socket_);
   SSL_set1_host(ssl, settings_.endpoint.c_str());
-  const Session session = tickets_.take(settings_.endpoint);
-  session_offered_ = session != nullptr;
-  if (session_offered_) SSL_set_session(ssl, session.get());
-  if (session_offered_ && settings_.defect == Defect::resume_only) tickets_.put(settings_.endpoint, session.get());
-  if (session_offered_ && settings_.defect == Defect::sni_lost_on_resume) send_name = false;
+  if (plan_.resume) offer_session();
+  if (session_offered_ && settings_.defect == Defect::sni_lost_on_resume) plan_.send_name = false;
   const bool cut = settings_.defect == Defect::sni_truncated;
   const std::string name = cut ? settings_.endpoint.substr(0, truncated_bytes) : settings_.endpoint;
-  if (send_name) SSL_set_tlsext_host_name(ssl, name.c_str());
+  if (plan_.send_name) SSL_set_tlsext_host_name(ssl, name.c_str());
   if (settings_.defect == Defect::sni_lost_on_hrr) SSL_set_msg_callback(ssl, &TlsLink::on_message);
-  if (settings_.port == service_port && settings_.defect != Defect::alpn_missing) {
-    const std::string protocol = settings_.defect == Defect::alpn_wrong ? "mqtt" : "x-amzn-mqtt-ca";
-    const std::string list = static_cast<char>(protocol.size()) + protocol;
-    SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(list.data()), static_cast<unsigned>(list.size()));
-  }
+  if (!plan_.protocol.empty()) offer_protocol();
+}
+
+void TlsLink::offer_session() {
+  const Session session = tickets_.take(settings_.endpoint);
+  session_offered_ = session != nullptr;
+  if (session_offered_) SSL_set_session(ssl_.get(), session.get());
+  if (session_offered_ && settings_.defect == Defect::resume_only) tickets_.put(settings_.endpoint, session.get());
+}
+
+void TlsLink::offer_protocol() {
+  const std::string list = static_cast<char>(plan_.protocol.size()) + plan_.protocol;
+  SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(list.data()),
+                      static_cast<unsigned>(list.size()));
 }
 
 void TlsLink::shake_hands() {
@@ -197,7 +203,8 @@ std::string TlsLink::description() const {
 
 int TlsLink::on_new_session(SSL* ssl, SSL_SESSION* session) {
   auto* link = static_cast<TlsLink*>(SSL_get_app_data(ssl));
-  if (SSL_SESSION_is_resumable(session) == 1) link->tickets_.put(link->settings_.endpoint, session);
+  if (link->plan_.resume && SSL_SESSION_is_resumable(session) == 1)
+    link->tickets_.put(link->settings_.endpoint, session);
   return 0;  // The session stays OpenSSL's.
 }
 

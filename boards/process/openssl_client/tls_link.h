@@ -16,6 +16,14 @@ struct NameRefused : ConnectionLost {
   using ConnectionLost::ConnectionLost;
 };
 
+/// What a connection is for.
+struct LinkPlan {
+  std::string port;
+  std::string protocol;   ///< offered by ALPN; empty: none
+  bool send_name = true;  ///< else there is no server_name: a defect asks for that
+  bool resume = true;     ///< offers the session that is kept, and keeps what it is given
+};
+
 class TlsLink {
  public:
   TlsLink(const Settings& settings, TicketStore& tickets);
@@ -23,8 +31,8 @@ class TlsLink {
   TlsLink(const TlsLink&) = delete;
   TlsLink& operator=(const TlsLink&) = delete;
 
-  /// Connects and completes the handshake. Without `send_name` it sends no server_name: a defect asks for that.
-  void open(bool send_name);
+  /// Connects and completes the handshake.
+  void open(LinkPlan plan);
   /// What has come by `deadline`; empty: nothing has.
   [[nodiscard]] Bytes receive(Clock::time_point deadline);
   void send(const Bytes& octets);
@@ -41,7 +49,9 @@ class TlsLink {
   };
   void make_context();
   void dial();
-  void prepare(bool send_name);
+  void prepare();
+  void offer_session();
+  void offer_protocol();
   void shake_hands();
   /// Waits for the socket as the last call on the connection wants; false: not by the deadline.
   bool wait_for(int result, Clock::time_point deadline);
@@ -53,6 +63,7 @@ class TlsLink {
   std::unique_ptr<SSL_CTX, ReleaseContext> context_;
   std::unique_ptr<SSL, ReleaseSsl> ssl_;
   int socket_ = -1;
+  LinkPlan plan_;
   bool session_offered_ = false;
 };
 

@@ -139,6 +139,14 @@ TEST_F(App, ConnectsAndSpeaksMqtt) {
   EXPECT_THAT(ask("AT+CONNECT?"), ElementsAre("+CONNECTED a.example", "OK 1 CONNECTED"));
 }
 
+TEST_F(App, OffersItsProtocolOnPort443Alone) {
+  provision();
+  ask("AT+CONNECT");
+  set("XCONF Port=443");
+  set("XCONF Port=8443");
+  EXPECT_THAT(tls_.protocols, ElementsAre("", "x-amzn-mqtt-ca", ""));
+}
+
 TEST_F(App, BacksOffAndKeepsTrying) {
   provision();
   net_.reaches = PORT_FAILED;

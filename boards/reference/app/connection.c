@@ -262,6 +262,7 @@ static void begin_handshake(struct connection* connection, uint64_t now_ms) {
   }
   const struct port_tls_config config = {
       .server_name = deviations_server_name(deviations, connection->endpoint, connection->address),
+      .protocol = deviations_protocol(deviations, settings->port),
       .verify_chain = deviations_verify_chain(deviations),
       .verify_name = deviations_verify_name(deviations, connection->endpoint),
       .trust_anchors = settings->root_ca,

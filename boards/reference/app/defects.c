@@ -100,6 +100,10 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
                                      "After a move it publishes the last count of before once more."},
     [DEFECT_INSTALL_NOT_ATOMIC] = {"install-not-atomic", "Clears its flash before it writes another certificate."},
     [DEFECT_MOVE_NOT_ATOMIC] = {"move-not-atomic", "Clears its endpoint in flash before it writes another one."},
+    [DEFECT_SNI_TRUNCATED] = {"sni-truncated",
+                              "Copies the name that it sends into 64 octets, and cuts what is longer."},
+    [DEFECT_ALPN_MISSING] = {"alpn-missing", "Offers no protocol by ALPN on port 443."},
+    [DEFECT_ALPN_WRONG] = {"alpn-wrong", "Offers the protocol `mqtt` on port 443."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

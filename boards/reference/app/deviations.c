@@ -8,6 +8,7 @@
 
 enum { REFUSALS_TO_GIVE_UP = 3, CHAIN_CERTIFICATES = 16, CONNECTIONS_TO_LEAK = 80, FAULTS_TO_LOCK_UP = 3 };
 enum { ALERT_CERTIFICATE_REVOKED = 44 };  // RFC 8446 §6.2
+enum { SHORT_NAME_BYTES = 64, SHARED_PORT = 443 };
 
 void deviations_init(struct deviations* deviations, enum defect defect) {
   memset(deviations, 0, sizeof *deviations);
@@ -81,6 +82,11 @@ static const char* decorated(struct deviations* deviations, const char* endpoint
   return deviations->sent_name;
 }
 
+static const char* truncated(struct deviations* deviations, const char* endpoint) {
+  snprintf(deviations->sent_name, SHORT_NAME_BYTES, "%s", endpoint);
+  return deviations->sent_name;
+}
+
 const char* deviations_server_name(struct deviations* deviations, const char* endpoint, const char* address) {
   switch (deviations->defect) {
     case DEFECT_SNI_TRAILING_DOT:
@@ -91,6 +97,8 @@ const char* deviations_server_name(struct deviations* deviations, const char* en
       return NULL;
     case DEFECT_SNI_IP_LITERAL:
       return address;
+    case DEFECT_SNI_TRUNCATED:
+      return truncated(deviations, endpoint);
     case DEFECT_SNI_FROM_CNAME:
       return deviations->canonical_name[0] == '\0' ? endpoint : deviations->canonical_name;
     case DEFECT_SNI_FIRST_ONLY:
@@ -98,6 +106,11 @@ const char* deviations_server_name(struct deviations* deviations, const char* en
     default:
       return name_is_stale(deviations) ? deviations->first_served : endpoint;
   }
+}
+
+const char* deviations_protocol(const struct deviations* deviations, uint32_t port) {
+  if (port != SHARED_PORT || deviations->defect == DEFECT_ALPN_MISSING) return NULL;
+  return deviations->defect == DEFECT_ALPN_WRONG ? "mqtt" : "x-amzn-mqtt-ca";
 }
 
 bool deviations_rewrite_hello(const struct deviations* deviations) {

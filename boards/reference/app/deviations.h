@@ -72,6 +72,8 @@ const char* deviations_endpoint(struct deviations* deviations, const struct sett
 const char* deviations_question(const struct deviations* deviations, const char* endpoint);
 bool deviations_speak_tls(const struct deviations* deviations);
 const char* deviations_server_name(struct deviations* deviations, const char* endpoint, const char* address);
+// The protocol that is offered by ALPN; NULL: none.
+const char* deviations_protocol(const struct deviations* deviations, uint32_t port);
 // The ClientHello on its way out: its new size, which is at most `room_bytes`.
 bool deviations_rewrite_hello(const struct deviations* deviations);
 size_t deviations_rewritten_hello(const struct deviations* deviations, uint8_t* record, size_t size_bytes,

@@ -23,10 +23,13 @@ struct port_tls_transport {
   enum port_result (*receive)(void* context, uint8_t* bytes, size_t size_bytes, size_t* received_bytes);
 };
 
+enum { PORT_TLS_PROTOCOL_BYTES = 31 };
+
 // The texts must stay as they are until port_tls_start() returns.
 struct port_tls_config {
   const char* server_name;     // sent as host_name (RFC 6066 §3); NULL: no such extension
   bool verify_chain;           // to the anchors below
+  const char* protocol;        // offered by ALPN (RFC 7301), at most PORT_TLS_PROTOCOL_BYTES; NULL: no such extension
   const char* verify_name;     // the server's certificate must be for it (RFC 9525 §6); NULL: not looked at
   const char* trust_anchors;   // PEM, one or more
   const char* certificates;    // PEM: our own, then what follows it, sent in this order; NULL: none is presented

@@ -59,7 +59,7 @@ class Authorities:
 
     def server(self, host_name, issuer="root"):
         """The name under which certificate and key of a server lie."""
-        name = "%s_%s" % (issuer, host_name)
+        name = "%s_%s" % (issuer, host_name[:200])  # of a file, which has a limit of its own
         if not os.path.exists(self.path(name + ".pem")):
             self._sign(name, self._request(name, "/CN=server"), issuer, "subjectAltName=DNS:" + host_name)
         return name
@@ -106,6 +106,22 @@ def read_hello(stream, connection):
 
 def server_names(hello):
     """Each server_name extension's body in a ClientHello record."""
+    return extensions(hello, 0)
+
+
+def protocols(hello):
+    """What the ALPN extension of a ClientHello record offers."""
+    offered = []
+    for body in extensions(hello, 16):
+        at = 2
+        while at < len(body):
+            offered.append(body[at + 1 : at + 1 + body[at]].decode())
+            at += 1 + body[at]
+    return offered
+
+
+def extensions(hello, wanted):
+    """The body of each extension of this kind."""
     at = 5 + 4 + 34
     at += 1 + hello[at]
     at += 2 + struct.unpack_from(">H", hello, at)[0]
@@ -114,7 +130,7 @@ def server_names(hello):
     found = []
     while at < len(hello):
         kind, length = struct.unpack_from(">HH", hello, at)
-        if kind == 0:
+        if kind == wanted:
             found.append(hello[at + 4 : at + 4 + length])
         at += 4 + length
     return found
@@ -124,7 +140,7 @@ class Server:
     """`plan(index, connection)` answers "serve", "close" (before CONNACK), "refuse" and "revoked" (TLS alerts), "reset"
     (in the handshake) or "mute" (no PUBACK)."""
 
-    def __init__(self, authorities, certificate):
+    def __init__(self, authorities, certificate, port=0):
         self.authorities = authorities
         self.certificate = certificate
         self.plan = lambda index, connection: "serve"
@@ -134,7 +150,7 @@ class Server:
         self.changed = threading.Condition()
         self.live = set()
         self.threads = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self._spawn(self._accept)
 

@@ -116,6 +116,7 @@ const char* port_net_error(const port_net*) { return "connect: refused"; }
 
 port_result port_tls_start(port_tls* tls, const port_tls_config* config) {
   tls->server_names.emplace_back(config->server_name == nullptr ? "" : config->server_name);
+  tls->protocols.emplace_back(config->protocol == nullptr ? "" : config->protocol);
   tls->from_client.clear();
   tls->from_server.clear();
   tls->said_close_notify = false;

@@ -53,6 +53,7 @@ struct port_tls {
   port_tls_end end = PORT_TLS_END_NONE;
   unsigned alert = 0;
   std::vector<std::string> server_names;
+  std::vector<std::string> protocols;
   std::string from_server;  // read by the firmware
   bool server_closed = false;
   std::string from_client;  // since the last start

@@ -17,6 +17,8 @@ from cloud import der_of
 IMAGES = sys.argv[1] if len(sys.argv) > 1 else "images"
 NAME_A = "aaaa-ats.iot.us-east-1.amazonaws.test"
 NAME_B = "bbbb-ats.iot.us-east-1.amazonaws.test"
+LONG_NAME = "%s.9-%s.%s.%s" % ("a" * 63, "b" * 61, "c" * 63, "d" * 61)
+assert len(LONG_NAME) == 253
 
 
 # What the TLS library of each chip's firmware speaks.
@@ -42,8 +44,8 @@ class Bench(unittest.TestCase):
         self.assertEqual(board.boot(), "+BOOT " + board.build_id)
         return board
 
-    def server(self, name=NAME_A, issuer="root"):
-        server = cloud.Server(self.authorities, self.authorities.server(name, issuer))
+    def server(self, name=NAME_A, issuer="root", port=0):
+        server = cloud.Server(self.authorities, self.authorities.server(name, issuer), port)
         self.addCleanup(server.stop)
         return server
 
@@ -60,8 +62,8 @@ class Bench(unittest.TestCase):
                   Endpoint=name)
         return chain
 
-    def provisioned(self, image="golden", name=NAME_A):
-        server = self.server(name)
+    def provisioned(self, image="golden", name=NAME_A, port=0):
+        server = self.server(name, port=port)
         board = self.board(image)
         chain = self.provision(board, server, name)
         return board, server, chain
@@ -274,6 +276,16 @@ class Connecting(Bench):
             server_b.wait(lambda: server_b.connections[-1].server_name == NAME_A, "the other name")
             board.set(Endpoint=NAME_B)
             board.expect("+CONNECTED " + NAME_B)
+
+    def test_takes_the_longest_name_that_there_is(self):
+        board, server, _ = self.provisioned(name=LONG_NAME)
+        board.do("AT+CONNECT")
+        self.assertEqual(board.expect("+CONNECTED"), "+CONNECTED " + LONG_NAME)
+        first = server.wait_served()
+        self.assertEqual((first.server_name, cloud.protocols(first.hello)), (LONG_NAME, []))
+        self.reset(board)
+        self.assertEqual(server.wait_served(2).server_name, LONG_NAME)
+        self.assertRegex(board.ask("AT+CONF Endpoint=a" + LONG_NAME), "^ERR4 ")
 
     def test_disconnect_is_kept_over_a_reset(self):
         board, server, _ = self.provisioned()

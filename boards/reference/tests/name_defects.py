@@ -1,19 +1,20 @@
 """The defects in what is made of a name, or of an endpoint that is out of reach; mixed into defects_test.py's bench."""
 
 import names
-from golden_test import NAME_A, NAME_B
+import cloud
+from golden_test import LONG_NAME, NAME_A, NAME_B
 
 HAS_OWN_NETWORK = names.enter_own_network()
 
 
 class NameDefects:
-    def resolving(self, image):
+    def resolving(self, image, name=NAME_A):
         """Provisioned, and told to ask a name server of this test's."""
         if not HAS_OWN_NETWORK:
             self.skipTest("port 53 cannot be had without a network namespace")
         name_server = names.NameServer()
         self.addCleanup(name_server.stop)
-        board, server, _ = self.provisioned(image)
+        board, server, _ = self.provisioned(image, name)
         board.set(ConnectAddress="", Resolver="127.0.0.1")
         return board, server, name_server
 
@@ -26,6 +27,32 @@ class NameDefects:
                 board.do("AT+CONNECT")
                 self.assertEqual(self.served(board, server).server_name, name)
                 self.doCleanups()
+
+    def test_sni_truncated(self):
+        board, server, _ = self.connected("sni-truncated", LONG_NAME)
+        self.assertEqual(self.served(board, server).server_name, LONG_NAME[:63])
+
+    def test_a_long_name_is_resolved(self):
+        board, server, name_server = self.resolving("golden", LONG_NAME)
+        board.do("AT+CONNECT")
+        self.assertEqual(self.served(board, server).server_name, LONG_NAME)
+        self.assertEqual(name_server.questions, [LONG_NAME])
+
+    def protocols_on_443(self, image):
+        if not HAS_OWN_NETWORK:
+            self.skipTest("port 443 cannot be had without a network namespace")
+        board, server, _ = self.provisioned(image, port=443)
+        board.do("AT+CONNECT")
+        return cloud.protocols(self.served(board, server).hello)
+
+    def test_alpn_missing(self):
+        self.assertEqual(self.protocols_on_443("alpn-missing"), [])
+
+    def test_alpn_wrong(self):
+        self.assertEqual(self.protocols_on_443("alpn-wrong"), ["mqtt"])
+
+    def test_alpn_is_offered_on_port_443(self):
+        self.assertEqual(self.protocols_on_443("golden"), ["x-amzn-mqtt-ca"])
 
     def test_dns_cached_forever(self):
         for image, questions in (("golden", [NAME_A] * 2), ("dns-cached-forever", [NAME_A])):

@@ -24,6 +24,8 @@ struct port_tls {
   bool expects_name;           // the session knows by now which name the server's certificate must have
   bool checks_name;            // it must have one
   size_t unsent_record_bytes;  // of the write that answered PORT_AGAIN
+  char protocol[PORT_TLS_PROTOCOL_BYTES + 1];
+  const char* protocols[2];  // the one above and a NULL, or a NULL
   char verify_name[MBEDTLS_SSL_MAX_HOST_NAME_LEN + 1];
   char error[160];
 };

@@ -79,6 +79,15 @@ static bool set_config(struct port_tls* tls, bool verify_chain, bool has_certifi
   return !has_certificate || mbedtls_ssl_conf_own_cert(config, &tls->chain, &tls->key) == 0;
 }
 
+// The library keeps the list and its texts for as long as it is configured so.
+static bool offer_protocol(struct port_tls* tls, const char* protocol) {
+  if (protocol == NULL) return true;
+  if (strlen(protocol) >= sizeof tls->protocol) return false;
+  snprintf(tls->protocol, sizeof tls->protocol, "%s", protocol);
+  tls->protocols[0] = tls->protocol;
+  return mbedtls_ssl_conf_alpn_protocols(&tls->config, tls->protocols) == 0;
+}
+
 enum port_result port_tls_start(struct port_tls* tls, const struct port_tls_config* config) {
   port_tls_stop(tls);
   memset(tls, 0, sizeof *tls);
@@ -92,7 +101,7 @@ enum port_result port_tls_start(struct port_tls* tls, const struct port_tls_conf
              (!load_texts(&tls->chain, config->certificates) || !keys_load(&tls->key, config->private_key))) {
     note_end(tls, PORT_TLS_END_OTHER, "certificate and key cannot be used", "");
   } else if (!set_config(tls, config->verify_chain, config->certificates != NULL) ||
-             mbedtls_ssl_setup(&tls->session, &tls->config) != 0 ||
+             !offer_protocol(tls, config->protocol) || mbedtls_ssl_setup(&tls->session, &tls->config) != 0 ||
              mbedtls_ssl_set_hostname(&tls->session, config->server_name) != 0) {
     note_end(tls, PORT_TLS_END_OTHER, "the TLS session cannot be set up", "");
   }

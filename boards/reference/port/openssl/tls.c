@@ -121,6 +121,16 @@ static int set_verification(struct port_tls* tls, const struct port_tls_config* 
   return SSL_set1_host(tls->session, config->verify_name);
 }
 
+static int offer_protocol(SSL* session, const char* protocol) {
+  if (protocol == NULL) return 1;
+  unsigned char list[1 + PORT_TLS_PROTOCOL_BYTES];
+  const size_t length = strlen(protocol);
+  if (length > PORT_TLS_PROTOCOL_BYTES) return 0;
+  list[0] = (unsigned char)length;
+  memcpy(list + 1, protocol, length);
+  return SSL_set_alpn_protos(session, list, 1 + (unsigned)length) == 0;  // as OpenSSL has it here: 0 is success
+}
+
 static int make_context(struct port_tls* tls) {
   // No configuration file of the machine that we run on has a say.
   if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1) return 0;
@@ -145,6 +155,7 @@ enum port_result port_tls_start(struct port_tls* tls, const struct port_tls_conf
   } else if (config->certificates != NULL && !load_identity(tls->context, config->certificates, config->private_key)) {
     note_end(tls, PORT_TLS_END_OTHER, "certificate and key cannot be used", "");
   } else if ((tls->session = SSL_new(tls->context)) == NULL || !set_verification(tls, config) ||
+             !offer_protocol(tls->session, config->protocol) ||
              (config->server_name != NULL && SSL_set_tlsext_host_name(tls->session, config->server_name) != 1)) {
     note_end(tls, PORT_TLS_END_OTHER, "the TLS session cannot be set up", "");
   }
