@@ -10,7 +10,7 @@ import unittest
 
 import lab
 
-LIMIT_S = 580
+LIMIT_S = 1100
 
 
 class Selfcheck(unittest.TestCase):
