@@ -73,18 +73,33 @@ class ProcessUnit final : public Unit {
                   {{"client_id", identity.client_id},
                    {"certificate_chain", identity.certificate_chain},
                    {"trust_anchor", identity.trust_anchor}});
-    const std::pair<const char*, std::string> files[] = {
-        {"certificate.pem", first_certificate(identity.certificate_chain)},
-        {"chain.pem", identity.certificate_chain},
-        {"root_ca.pem", identity.trust_anchor}};
-    for (const auto& [name, content] : files) {
-      if (const auto written = write_file(config_.files / name, content); !written) return told(written.error());
+    // One with a claim may be about to put an identity where this one goes.
+    if (!claim_template_.empty()) keeper_->stop(config_.stop_grace);
+    claim_template_.clear();
+    return install_files({{"certificate.pem", first_certificate(identity.certificate_chain)},
+                          {"chain.pem", identity.certificate_chain},
+                          {"root_ca.pem", identity.trust_anchor},
+                          {"key.pem", identity.private_key}},
+                         identity.client_id);
+  }
+
+  Result<void> install_claim(const ClaimBundle& claim) override {
+    evidence_.add("rig", "install_claim",
+                  {{"client_id", claim.client_id},
+                   {"certificate_chain", claim.certificate_chain},
+                   {"trust_anchor", claim.trust_anchor},
+                   {"template", claim.template_name}});
+    keeper_->stop(config_.stop_grace);
+    for (const char* own : {"certificate.pem", "chain.pem", "key.pem"}) {
+      std::error_code error;
+      std::filesystem::remove(config_.files / own, error);
+      if (error) return fail(ErrorKind::rig, "{}: forgetting {}: {}", config_.info.id, own, error.message());
     }
-    if (const auto written = write_file(config_.files / "key.pem", identity.private_key, 0600); !written)
-      return told(written.error());
-    client_id_ = identity.client_id;
-    installed_ = true;
-    return wanted_ ? launch(config_.stop_grace) : Result<void>();
+    claim_template_ = claim.template_name;
+    return install_files({{"claim_chain.pem", claim.certificate_chain},
+                          {"root_ca.pem", claim.trust_anchor},
+                          {"claim_key.pem", claim.private_key}},
+                         claim.client_id);
   }
 
   Result<void> set_endpoint(const EndpointAddress& endpoint) override {
@@ -108,6 +123,17 @@ class ProcessUnit final : public Unit {
   void on_line(const std::string& line) { recorder_.add("console_line", evidence_.speech(line)); }
   void on_ended(const ExitStatus& status) { evidence_.add("console", "process_ended", {{"status", status.text()}}); }
 
+  Result<void> install_files(const std::vector<std::pair<std::string, std::string>>& files,
+                             const std::string& client_id) {
+    for (const auto& [name, content] : files) {
+      const unsigned mode = name.ends_with("key.pem") ? 0600 : 0644;
+      if (const auto written = write_file(config_.files / name, content, mode); !written) return told(written.error());
+    }
+    client_id_ = client_id;
+    installed_ = true;
+    return wanted_ ? launch(config_.stop_grace) : Result<void>();
+  }
+
   Result<void> launch(Milliseconds grace) {
     if (!endpoint_) return {};  // It is started once it can know where to connect.
     ChildOptions options;
@@ -126,6 +152,11 @@ class ProcessUnit final : public Unit {
                                                          {"HILMARK_CHAIN", "chain.pem"},
                                                          {"HILMARK_ROOT_CA", "root_ca.pem"}};
     for (const auto& [variable, file] : files) variables[variable] = installed_ ? (config_.files / file).string() : "";
+    if (!claim_template_.empty()) {
+      variables["HILMARK_CLAIM_CERT"] = config_.files / "claim_chain.pem";
+      variables["HILMARK_CLAIM_KEY"] = config_.files / "claim_key.pem";
+      variables["HILMARK_FLEET_TEMPLATE"] = claim_template_;
+    }
     keeper_->stop(grace);
     // What is recorded from here on is not the former process's.
     evidence_.add("rig", "process_stopped", {});
@@ -139,6 +170,7 @@ class ProcessUnit final : public Unit {
   ConsoleRecorder recorder_;
   std::optional<EndpointAddress> endpoint_;
   std::string client_id_;
+  std::string claim_template_;  // empty: it holds no claim
   bool installed_ = false;
   bool wanted_ = false;
   std::unique_ptr<ProcessKeeper> keeper_;  // ends before what it calls

@@ -41,6 +41,10 @@ class Process : public testing::Test {
         Deadline(clock, Milliseconds{5000}));
     return piece ? piece->text("text") : "nothing";
   }
+  [[nodiscard]] bool said(const std::string& text, std::uint64_t after) const {
+    const auto is_it = [&](const Evidence& one) { return one.kind == "console_line" && one.text("text") == text; };
+    return !evidence.all(is_it, after).empty();
+  }
   [[nodiscard]] bool ended(std::uint64_t after = 0) const {
     return evidence.wait_for([](const Evidence& one) { return one.kind == "process_ended"; }, after,
                              Deadline(clock, Milliseconds{5000})) != nullptr;
@@ -79,6 +83,38 @@ TEST_F(Process, IsToldWhereToConnectAndAsWhom) {
   ASSERT_EQ(::stat((folder.path() / "key.pem").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
   ::unsetenv("HILMARK_LEFT_BY_AN_OUTER_RIG");
+}
+
+TEST_F(Process, AClaimTakesThePlaceOfItsIdentityUntilOneIsInstalled) {
+  const auto device = unit(
+      "echo claim $HILMARK_CLAIM_CERT $HILMARK_CLAIM_KEY $HILMARK_FLEET_TEMPLATE; echo id $HILMARK_CLIENT_ID; "
+      "cat $HILMARK_CHAIN $HILMARK_KEY 2>/dev/null; echo own > $HILMARK_CHAIN; echo done; exec sleep 1000");
+  ASSERT_TRUE(device->install({leaf + issuer, "KEY\n", "root", "device-7"}));
+  ASSERT_TRUE(device->set_endpoint(endpoint));
+  ASSERT_TRUE(device->start());
+  ASSERT_EQ(line("done"), "done");
+  std::uint64_t mark = evidence.newest();
+  ASSERT_TRUE(device->install_claim({leaf, "CLAIM\n", "root", "device-8", "lamp"}));
+  ASSERT_EQ(line("done", mark), "done");
+  const std::string folder_name = folder.path().string();
+  EXPECT_EQ(line("claim", mark), "claim " + folder_name + "/claim_chain.pem " + folder_name + "/claim_key.pem lamp");
+  EXPECT_EQ(line("id", mark), "id device-8");
+  EXPECT_FALSE(said("KEY", mark)) << "its former identity is gone";
+  struct stat info {};
+  ASSERT_EQ(::stat((folder.path() / "claim_key.pem").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+
+  mark = evidence.newest();
+  ASSERT_TRUE(device->reset());
+  ASSERT_EQ(line("done", mark), "done");
+  EXPECT_TRUE(said("own", mark)) << "what it made of its claim is its own over a restart";
+
+  mark = evidence.newest();
+  ASSERT_TRUE(device->install({leaf, "KEY\n", "root", "device-7"}));
+  ASSERT_EQ(line("done", mark), "done");
+  EXPECT_EQ(line("claim", mark), "claim");
+  EXPECT_TRUE(said("KEY", mark));
+  EXPECT_FALSE(said("own", mark));
 }
 
 TEST_F(Process, AResetEndsTheWholeGroupAndStartsAnew) {

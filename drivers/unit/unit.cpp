@@ -28,6 +28,10 @@ constexpr std::array<std::pair<Capability, std::string_view>, 18> capability_nam
 
 }  // namespace
 
+Result<void> Unit::install_claim(const ClaimBundle&) {
+  return fail(ErrorKind::usage, "{}: the rig knows no way to give it a claim", info().id);
+}
+
 std::string_view name_of(Capability capability) {
   for (const auto& [value, name] : capability_names) {
     if (value == capability) return name;

@@ -91,6 +91,15 @@ struct IdentityBundle {
   std::string client_id;
 };
 
+/// What a unit of a fleet is given instead of an identity: a claim, under which it provisions itself. All PEM.
+struct ClaimBundle {
+  std::string certificate_chain;  ///< the claim's: leaf first, then each issuer
+  std::string private_key;
+  std::string trust_anchor;   ///< the server's root
+  std::string client_id;      ///< its own, and the parameter SerialNumber of its provisioning
+  std::string template_name;  ///< of provisioning
+};
+
 /// A firmware image, read and checked (see drivers/dfu/firmware_image.h for the formats).
 struct FirmwareImage {
   std::string path;
@@ -146,6 +155,9 @@ class Unit {
   /// Whether request_csr() tells it to make a new key each time.
   [[nodiscard]] virtual bool makes_new_keys() { return false; }
   [[nodiscard]] virtual Result<void> install(const IdentityBundle& identity) = 0;
+  /// As it leaves the factory: it forgets its identity, and makes itself one by the claim. install() ends that.
+  /// Capability fleet; without it an error (usage).
+  [[nodiscard]] virtual Result<void> install_claim(const ClaimBundle& claim);
   /// Returns when the unit has confirmed the change (or has been started anew with it).
   [[nodiscard]] virtual Result<void> set_endpoint(const EndpointAddress& endpoint) = 0;
   /// Applies the board file's `settings` and tells it to connect from now on.
