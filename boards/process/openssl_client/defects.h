@@ -12,6 +12,7 @@ enum class Defect {
   none,
   alpn_missing,
   alpn_wrong,
+  claim_reused,
   resume_only,
   resumes_old_identity,
   sni_drop_on_alert,
@@ -26,6 +27,7 @@ inline std::optional<Defect> defect_named(std::string_view name) {
   constexpr std::pair<std::string_view, Defect> all[] = {
       {"alpn-missing", Defect::alpn_missing},
       {"alpn-wrong", Defect::alpn_wrong},
+      {"claim-reused", Defect::claim_reused},
       {"resume-only", Defect::resume_only},
       {"resumes-old-identity", Defect::resumes_old_identity},
       {"sni-drop-on-alert", Defect::sni_drop_on_alert},

@@ -7,8 +7,10 @@
 #include <poll.h>
 
 #include "boards/process/openssl_client/backoff.h"
+#include "boards/process/openssl_client/claim_session.h"
 #include "boards/process/openssl_client/https_publisher.h"
 #include "boards/process/openssl_client/mqtt_session.h"
+#include "boards/process/openssl_client/own_identity.h"
 #include "boards/process/openssl_client/tls_link.h"
 
 namespace openssl_client {
@@ -31,6 +33,69 @@ LinkPlan mqtt_plan(const Settings& settings, bool send_name) {
   return plan;
 }
 
+void wait_before_next(Backoff& backoff) {
+  const Milliseconds pause = backoff.next();
+  say("next attempt in " + std::to_string(pause.count()) + " ms");
+  ::poll(nullptr, 0, static_cast<int>(pause.count()));
+}
+
+/// The device before it has an identity: connects with its claim until it got one.
+class ClaimedDevice {
+ public:
+  explicit ClaimedDevice(const Settings& settings)
+      : settings_(settings),
+        claim_(with_claim(settings)),
+        tickets_("", "", {}),
+        backoff_(settings.backoff_cap, std::random_device()()) {}
+
+  void provision() {
+    while (!provision_once()) wait_before_next(backoff_);
+  }
+
+ private:
+  static Settings with_claim(Settings settings) {
+    settings.chain_file = settings.claim_chain_file;
+    settings.key_file = settings.claim_key_file;
+    return settings;
+  }
+
+  bool provision_once() {
+    const OwnKey key;
+    TlsLink link(claim_, tickets_);
+    bool done = false;
+    try {
+      LinkPlan plan = mqtt_plan(claim_, true);
+      plan.resume = false;  // Nothing of the claim is to outlive it.
+      link.open(plan);
+      say("connected to " + claim_.endpoint + " with the claim by " + link.description());
+      ClaimSession session(claim_, key.request(claim_.client_id), Clock::now());
+      talk(link, session);
+      store_own_identity(settings_, key, session.certificate_pem());
+      say("provisioned");
+      done = true;
+    } catch (const ConnectionLost& lost) {
+      say(std::string("not provisioned: ") + lost.what());
+    }
+    link.close();
+    return done;
+  }
+
+  static void talk(TlsLink& link, ClaimSession& session) {
+    while (!session.provisioned()) {
+      session.tick(Clock::now());
+      link.send(session.take_output());
+      const Bytes octets = link.receive(session.next_deadline());
+      session.receive(octets, Clock::now());
+    }
+    link.send(session.take_output());
+  }
+
+  const Settings& settings_;
+  const Settings claim_;
+  TicketStore tickets_;  // stays empty
+  Backoff backoff_;
+};
+
 class Device {
  public:
   explicit Device(Settings settings)
@@ -45,9 +110,7 @@ class Device {
   [[noreturn]] void run() {
     while (true) {
       connect_once();
-      const Milliseconds pause = backoff_.next();
-      say("next attempt in " + std::to_string(pause.count()) + " ms");
-      ::poll(nullptr, 0, static_cast<int>(pause.count()));
+      wait_before_next(backoff_);
     }
   }
 
@@ -102,14 +165,26 @@ class Device {
   bool name_dropped_ = false;
 };
 
+void provision_if_need_be(const Settings& settings) {
+  if (settings.claim_chain_file.empty()) return;
+  if (has_own_identity(settings) && settings.defect != Defect::claim_reused) return;
+  ClaimedDevice(settings).provision();
+}
+
 }  // namespace
+
+[[noreturn]] void run(const Settings& settings) {
+  provision_if_need_be(settings);
+  Device(settings).run();
+}
+
 }  // namespace openssl_client
 
 int main(int argc, char** argv) {
   // A peer that is gone is an error of a write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    openssl_client::Device(openssl_client::read_settings({argv + 1, argv + argc})).run();
+    openssl_client::run(openssl_client::read_settings({argv + 1, argv + argc}));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "openssl_client: %s\n", error.what());
   }

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 
 #include "boards/process/openssl_client/backoff.h"
+#include "boards/process/openssl_client/claim_session.h"
 #include "boards/process/openssl_client/https_publisher.h"
 #include "boards/process/openssl_client/mqtt_session.h"
+#include "boards/process/openssl_client/own_identity.h"
 #include "boards/process/openssl_client/ticket_store.h"
 
 namespace openssl_client {
@@ -158,6 +160,122 @@ TEST_F(Sessions, MalformedPacketsEndTheConnection) {
   }
 }
 
+class Claims : public ::testing::Test {
+ protected:
+  Claims() { (void)session_.take_output(); }
+  static Settings told() {
+    Settings settings;
+    settings.client_id = "unit";
+    settings.fleet_template = "lamp";
+    return settings;
+  }
+  /// What it answers to that.
+  std::vector<Packet> on(const Bytes& octets) {
+    session_.receive(octets, now_);
+    Bytes said = session_.take_output();
+    std::vector<Packet> packets;
+    while (auto packet = take_packet(said, 4000)) packets.push_back(*packet);
+    return packets;
+  }
+  PublishPacket asked(const Bytes& octets) {
+    const auto packets = on(octets);
+    EXPECT_THAT(packets, SizeIs(1));
+    return decode_publish(packets.at(0));
+  }
+  PublishPacket asked_for_certificate() {
+    EXPECT_THAT(on(connack()), SizeIs(1));
+    EXPECT_THAT(on(suback(1)), SizeIs(1));
+    return asked(suback(2));
+  }
+  static Bytes message(const std::string& topic, const std::string& payload) {
+    return encode(PublishPacket{topic, payload, 0, false, 0});
+  }
+
+  const std::string create_ = "$aws/certificates/create-from-csr/json";
+  const std::string provision_ = "$aws/provisioning-templates/lamp/provision/json";
+  const std::string made_ = R"({"certificateId":"1","certificatePem":"PEM","certificateOwnershipToken":"token"})";
+  const Settings settings_ = told();
+  Clock::time_point now_ = Clock::now();
+  ClaimSession session_{settings_, "CSR", now_};
+};
+
+TEST_F(Claims, TwoStepsLeadToACertificate) {
+  const PublishPacket create = asked_for_certificate();
+  EXPECT_EQ(create.topic, create_);
+  EXPECT_EQ(create.payload, R"({"certificateSigningRequest":"CSR"})");
+  const PublishPacket provision = asked(message(create_ + "/accepted", made_));
+  EXPECT_EQ(provision.topic, provision_);
+  EXPECT_EQ(provision.payload, R"({"certificateOwnershipToken":"token","parameters":{"SerialNumber":"unit"}})");
+  EXPECT_FALSE(session_.provisioned());
+  const auto end = on(message(provision_ + "/accepted", R"({"deviceConfiguration":{},"thingName":"unit"})"));
+  EXPECT_TRUE(session_.provisioned());
+  EXPECT_EQ(session_.certificate_pem(), "PEM");
+  ASSERT_THAT(end, SizeIs(1));
+  EXPECT_EQ(end[0].type, PacketType::disconnect);
+}
+
+TEST_F(Claims, ARejectionEndsTheConnection) {
+  (void)asked_for_certificate();
+  (void)asked(message(create_ + "/accepted", made_));
+  EXPECT_THROW(on(message(provision_ + "/rejected", R"({"statusCode":400})")), ConnectionLost);
+  EXPECT_FALSE(session_.provisioned());
+}
+
+TEST_F(Claims, NothingIsProvisionedOutOfTurnOrByJunk) {
+  (void)asked_for_certificate();
+  EXPECT_THROW(on(message(provision_ + "/accepted", "{}")), ConnectionLost) << "it was not asked for yet";
+  for (const char* junk : {"", "[]", "{", R"({"certificatePem":1})", R"({"certificateOwnershipToken":"token"})"}) {
+    EXPECT_THROW(on(message(create_ + "/accepted", junk)), ConnectionLost) << junk;
+  }
+  EXPECT_THROW(on(message("other", made_)), ConnectionLost);
+  EXPECT_FALSE(session_.provisioned());
+}
+
+TEST_F(Claims, WhatTheClaimMayNotDoEndsTheConnection) {
+  EXPECT_THROW(on(suback(1)), ConnectionLost) << "before CONNACK";
+  (void)on(connack());
+  EXPECT_THROW(on(suback(1, 0x87)), ConnectionLost);
+  EXPECT_THROW(on({0x40, 3, 0, 3, 0x87}), ConnectionLost) << "PUBACK: not authorized";
+  EXPECT_THROW(session_.tick(now_ + Milliseconds(10'000)), ConnectionLost) << "no answer in time";
+}
+
+class OwnIdentity : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string base = ::testing::TempDir() + "own_identity";
+    settings_.chain_file = base + ".chain";
+    settings_.key_file = base + ".key";
+    TearDown();
+  }
+  void TearDown() override {
+    for (const std::string& file : {settings_.chain_file, settings_.key_file}) std::remove(file.c_str());
+  }
+  static std::string content(const std::string& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  Settings settings_;
+};
+
+TEST_F(OwnIdentity, IsThereOnceKeyAndCertificateAre) {
+  EXPECT_FALSE(has_own_identity(settings_));
+  const OwnKey key;
+  std::ofstream(settings_.key_file) << "a key of an attempt that broke off";
+  EXPECT_FALSE(has_own_identity(settings_));
+  store_own_identity(settings_, key, "PEM");
+  EXPECT_TRUE(has_own_identity(settings_));
+  EXPECT_EQ(content(settings_.chain_file), "PEM");
+  EXPECT_EQ(content(settings_.key_file), key.pem());
+}
+
+TEST_F(OwnIdentity, EveryKeyIsANewOneAndTheRequestIsForIt) {
+  const OwnKey key;
+  EXPECT_NE(key.pem(), OwnKey().pem());
+  EXPECT_THAT(key.request("unit"), ::testing::StartsWith("-----BEGIN CERTIFICATE REQUEST-----"));
+  settings_.key_file = "/no/such/folder/key";
+  EXPECT_THROW(store_own_identity(settings_, key, "PEM"), std::runtime_error);
+}
+
 TEST(BackoffTest, GrowsToItsCapWithJitterAndIsResetByALongConnectionAlone) {
   Backoff backoff(Milliseconds(400), 1);
   for (const int step : {100, 200, 400, 400}) {
@@ -245,6 +363,9 @@ TEST(SettingsTest, SayWhatIsMissingOrUnknown) {
   EXPECT_THROW((void)read_settings({"--defect", "none-such"}), std::invalid_argument);
   EXPECT_THROW((void)read_settings({"--backoff-cap-ms", "-1"}), std::invalid_argument);
   EXPECT_THROW((void)read_settings({"--defect"}), std::invalid_argument);
+  ::setenv("HILMARK_CLAIM_CERT", "claim", 1);
+  EXPECT_THROW((void)read_settings({}), std::invalid_argument) << "a claim without a key, and for no template";
+  ::unsetenv("HILMARK_CLAIM_CERT");
   ::unsetenv("HILMARK_KEY");
   EXPECT_THROW((void)read_settings({}), std::invalid_argument);
 }

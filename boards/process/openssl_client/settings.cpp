@@ -59,6 +59,11 @@ Settings read_settings(const std::vector<std::string>& arguments) {
   settings.chain_file = required("HILMARK_CHAIN");
   settings.key_file = required("HILMARK_KEY");
   settings.root_ca_file = required("HILMARK_ROOT_CA");
+  settings.claim_chain_file = from_environment("HILMARK_CLAIM_CERT");
+  if (!settings.claim_chain_file.empty()) {
+    settings.claim_key_file = required("HILMARK_CLAIM_KEY");
+    settings.fleet_template = required("HILMARK_FLEET_TEMPLATE");
+  }
   settings.client_id = required("HILMARK_CLIENT_ID");
   settings.topic = required("HILMARK_TOPIC");
   settings.ticket_file = settings.key_file + ".tickets";

@@ -17,6 +17,10 @@ struct Settings {
   std::string chain_file;  ///< own certificate, then its issuers
   std::string key_file;
   std::string root_ca_file;
+  // A claim, by which it gets what chain_file and key_file name where they are not there; empty: it has none.
+  std::string claim_chain_file;
+  std::string claim_key_file;
+  std::string fleet_template;
   std::string client_id;
   std::string topic;
   std::string ticket_file;  ///< kept over restarts; beside the key unless told
