@@ -23,6 +23,7 @@ void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);
 void add_key_cases(std::vector<Case>& cases);
 void add_install_cases(std::vector<Case>& cases);
+void add_fleet_cases(std::vector<Case>& cases);
 void add_move_cases(std::vector<Case>& cases);
 /// DNS: cases of sni, move and lifecycle that the rig's name server provokes.
 void add_resolver_cases(std::vector<Case>& cases);

@@ -26,13 +26,6 @@ constexpr const char* jitp_template = R"({
                     "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}},
     "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "hilmark-device"}}}})";
 
-/// What the rig has to be right for: an error here is never the device's.
-template <class T>
-T rig_value(Result<T> result) {
-  if (!result) throw RigTrouble(result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
 /// The policy that the unit's certificate gets, where it is not there yet.
 void ensure_policy(cloud::CloudAccount& account) {
   const auto made = account.create_policy(std::string(allow_all_policy), policy_document);
@@ -161,15 +154,6 @@ pki::DeviceCredential Bench::made_identity() {
   }
   parts_.keys.add_key(rig_value(pki::public_key_id(made.certificate_pem)));
   return made;
-}
-
-Result<void> Bench::install_identity(const pki::DeviceCredential& identity) {
-  std::string chain = identity.certificate_pem;
-  for (const std::string& issuer : identity.issuers_pem) chain += issuer;
-  return parts_.unit.install({.certificate_chain = chain,
-                              .private_key = identity.private_key_pem,
-                              .trust_anchor = parts_.servers.root_pem(),
-                              .client_id = parts_.settings.client_id});
 }
 
 void Bench::install(const pki::DeviceCredential& identity) {
@@ -428,16 +412,29 @@ std::vector<EvidencePtr> Bench::seen(std::string_view kind, std::uint64_t after)
 
 std::vector<Hello> Bench::hellos_since(std::uint64_t after) const {
   std::vector<Hello> hellos;
+  for (const EvidencePtr& piece : of_connections_since(after, {"client_hello", "client_hello_malformed"})) {
+    hellos.push_back(Hello::from(piece));
+  }
+  return hellos;
+}
+
+std::vector<Presented> Bench::presented_since(std::uint64_t after) const {
+  std::vector<Presented> presented;
+  for (const EvidencePtr& piece : of_connections_since(after, {"client_certificates"})) {
+    presented.push_back(Presented::from(piece));
+  }
+  return presented;
+}
+
+std::vector<EvidencePtr> Bench::of_connections_since(std::uint64_t after,
+                                                     std::initializer_list<std::string_view> kinds) const {
   const auto accepted = seen("tcp_accepted", after);
-  const auto is_new = [&](const Evidence& piece) {
-    return std::any_of(accepted.begin(), accepted.end(),
+  const auto is_wanted = [&](const Evidence& piece) {
+    return of_unit(piece) && std::find(kinds.begin(), kinds.end(), piece.kind) != kinds.end() &&
+           std::any_of(accepted.begin(), accepted.end(),
                        [&](const EvidencePtr& connection) { return connection->connection == piece.connection; });
   };
-  const auto is_hello = [&](const Evidence& piece) {
-    return of_unit(piece) && (piece.kind == "client_hello" || piece.kind == "client_hello_malformed") && is_new(piece);
-  };
-  for (const EvidencePtr& piece : parts_.evidence.all(is_hello, after)) hellos.push_back(Hello::from(piece));
-  return hellos;
+  return parts_.evidence.all(is_wanted, after);
 }
 
 std::optional<Hello> Bench::await_hello(std::uint64_t after, Milliseconds limit, const EvidenceLog::Matcher& which) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -103,6 +104,13 @@ class Bench {
   /// Remembers these public keys as the unit's in its lab's history, and says who else was seen with one. Errors: why
   /// they are not compared.
   [[nodiscard]] Result<KeyHistory::Others> compare_keys(const std::set<std::string>& public_key_ids) const;
+  /// Restarts the unit in `place` as it leaves the factory: with a claim alone (capability fleet) for a template that
+  /// is not enabled yet. `deviation` is what its connections meet. Returns the mark as restart_in() does.
+  std::uint64_t restart_with_claim(const cloud::Place& place, const cloud::Deviation& deviation);
+  [[nodiscard]] const std::string& claim_id() const { return claim_id_; }  ///< the claim certificate's
+  void enable_fleet_template(const cloud::Place& place);
+  /// The unit is provisioned by the rig again, whatever it made of a claim. Throws nothing: a note tells of a failure.
+  void end_claim();
   /// Flashes firmware(), which must be there, once more. Returns the mark as reset_unit() does.
   std::uint64_t flash_again();
   /// The image's octets as the flash holds them now; nullopt where that cannot be read.
@@ -191,6 +199,8 @@ class Bench {
   [[nodiscard]] std::optional<Hello> await_hello(
       std::uint64_t after, Milliseconds limit,
       const EvidenceLog::Matcher& which = [](const Evidence&) { return true; });
+  /// The certificates that were presented in connections accepted after `after`.
+  [[nodiscard]] std::vector<Presented> presented_since(std::uint64_t after) const;
   /// Records an observation of the rig's own.
   EvidencePtr remark(std::string kind, boost::json::object data);
   /// Lets time pass without an event to wait for; for claims that something must not happen.
@@ -246,6 +256,10 @@ class Bench {
   [[nodiscard]] pki::DeviceCredential made_identity();
   [[nodiscard]] Result<void> install_identity(const pki::DeviceCredential& identity);
   std::uint64_t cut_power_during(const std::function<Result<void>()>& work, Milliseconds after);
+  void install_claim();
+  /// Evidence of these kinds about connections that were accepted after `after`.
+  [[nodiscard]] std::vector<EvidencePtr> of_connections_since(std::uint64_t after,
+                                                              std::initializer_list<std::string_view> kinds) const;
   [[nodiscard]] bool try_bring_to_served(std::string& story);
   void check(const Result<void>& done);
   [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;
@@ -255,6 +269,8 @@ class Bench {
   pki::DeviceCredential identity_;
   pki::DeviceCredential probe_identity_;
   std::string certificate_id_;
+  pki::DeviceCredential claim_;
+  std::string claim_id_;
   EndpointAddress endpoint_;
   bool beyond_recovery_ = false;  // bring_to_served() failed last time
   std::atomic<Milliseconds::rep> largest_gap_ms_{0};

@@ -17,6 +17,7 @@ const std::vector<Case>& catalogue() {
     add_key_cases(all);
     add_provisioning_cases(all);
     add_install_cases(all);
+    add_fleet_cases(all);
     add_move_cases(all);
     add_message_cases(all);
     add_power_cases(all);

@@ -1,6 +1,4 @@
 // provisioning: what becomes of an identity when another one is installed, or the firmware flashed again.
-#include <algorithm>
-
 #include "suites/areas.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
@@ -53,19 +51,6 @@ void refuses_bad_installs(Bench& bench) {
   expect_served_as_before(bench, bench.reset_unit(), "bad installs and a reset");
 }
 
-/// The certificates that were presented in connections accepted after `mark`.
-std::vector<Presented> presented_since(Bench& bench, std::uint64_t mark) {
-  const auto accepted = bench.seen("tcp_accepted", mark);
-  std::vector<Presented> presented;
-  for (const EvidencePtr& piece : bench.seen("client_certificates", mark)) {
-    const bool is_new = std::any_of(accepted.begin(), accepted.end(), [&](const EvidencePtr& connection) {
-      return connection->connection == piece->connection;
-    });
-    if (is_new) presented.push_back(Presented::from(piece));
-  }
-  return presented;
-}
-
 EvidencePtr await_served_by_new(Bench& bench, std::uint64_t mark, Milliseconds limit) {
   return bench.await(
       [&](const Evidence& piece) {
@@ -78,7 +63,7 @@ EvidencePtr await_served_by_new(Bench& bench, std::uint64_t mark, Milliseconds l
 /// The first certificate after `mark` is the new one; ends the case at once if it is not.
 void expect_new_certificate(Bench& bench, std::uint64_t mark) {
   if (!bench.await_kind("client_certificates", mark, bench.reconnect_limit())) return;
-  for (const Presented& chain : presented_since(bench, mark)) {
+  for (const Presented& chain : bench.presented_since(mark)) {
     bench.opportunity(chain.evidence);
     if (chain.certificate_id == bench.certificate_id()) continue;
     throw ClaimFailed(

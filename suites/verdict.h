@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "harness/base/error.h"
@@ -33,6 +35,13 @@ struct ClaimFailed : std::runtime_error {
 struct NotApplicable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// What the rig has to be right for: an error here is never the device's.
+template <class T>
+T rig_value(Result<T> result) {
+  if (!result) throw RigTrouble(result.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
 
 /// What a case gathers while it runs.
 struct Findings {
