@@ -125,8 +125,8 @@ struct Fault {
   std::function<void()> end;
 };
 
-EvidenceLog::Matcher of_unit(std::string_view kind) {
-  return [=](const Evidence& piece) { return piece.text("origin") == "unit" && piece.kind == kind; };
+EvidenceLog::Matcher of_unit_is(std::string_view kind) {
+  return [=](const Evidence& piece) { return of_unit(piece) && piece.kind == kind; };
 }
 
 void remove_deviation(Bench& bench) { bench.cloud().set_deviation({}); }
@@ -146,7 +146,7 @@ Fault refusing(Bench& bench, const char* name, cloud::RefuseForm form) {
             bench.cloud().set_deviation({.refuse = form});
             bench.set_certificate_status(bench.account_a(), cloud::CertificateStatus::inactive);
           },
-          of_unit("refused"),
+          of_unit_is("refused"),
           [&bench] {
             bench.set_certificate_status(bench.account_a(), cloud::CertificateStatus::active);
             remove_deviation(bench);
@@ -156,10 +156,10 @@ Fault refusing(Bench& bench, const char* name, cloud::RefuseForm form) {
 std::vector<Fault> faults_of(Bench& bench) {
   const auto healthy = [&bench] { remove_deviation(bench); };
   std::vector<Fault> faults = {
-      {"a close", [&bench] { bench.drop_connections(); }, of_unit("closed"), healthy},
+      {"a close", [&bench] { bench.drop_connections(); }, of_unit_is("closed"), healthy},
       {"a TCP reset in mid-handshake", deviating(bench, {.tcp = {.reset_after_client_hello = true}}),
-       of_unit("deviation"), healthy},
-      {"a close right after CONNACK", deviating(bench, {.mqtt = {.close_after_connack = true}}), of_unit("connack"),
+       of_unit_is("deviation"), healthy},
+      {"a close right after CONNACK", deviating(bench, {.mqtt = {.close_after_connack = true}}), of_unit_is("connack"),
        healthy},
       refusing(bench, "a fatal alert", cloud::RefuseForm::alert),
       refusing(bench, "a close after CONNECT", cloud::RefuseForm::close_after_connect),
@@ -184,9 +184,7 @@ std::vector<Fault> faults_of(Bench& bench) {
 /// Whether the last that the endpoint saw of the unit since `after` is that it was served.
 bool served_last(Bench& bench, std::uint64_t after) {
   const auto ends = bench.all(
-      [](const Evidence& piece) {
-        return piece.text("origin") == "unit" && (piece.kind == "connack" || piece.kind == "closed");
-      },
+      [](const Evidence& piece) { return of_unit(piece) && (piece.kind == "connack" || piece.kind == "closed"); },
       after);
   return !ends.empty() && ends.back()->kind == "connack";
 }

@@ -9,6 +9,11 @@
 
 namespace hilmark::suites {
 
+/// Of the endpoint's evidence that of the unit, not of the rig's own probe.
+[[nodiscard]] inline bool of_unit(const Evidence& piece) {
+  return piece.source == "endpoint" && piece.text("origin") == "unit";
+}
+
 struct ServerName {
   int type = 0;      ///< NameType: 0 is host_name (RFC 6066 §3)
   std::string name;  ///< made printable
