@@ -10,12 +10,14 @@ import lab
 
 # What each cannot be judged by; everything else it must pass.
 SKIPPED = {
-    "mosquitto-pub": {"SNI-04", "SNI-07", "PROV-15"},
+    "mosquitto-pub": {"SNI-04", "SNI-07", "SNI-11", "PROV-14", "PROV-15"},
     "openssl-client": set(),
-    "openssl-client-tls12": {"SNI-05"},
-    "gnutls-client": {"SNI-04", "SNI-07", "PROV-15"},
-    "paho-client": {"SNI-04", "SNI-07", "PROV-15"},
+    "openssl-client-tls12": {"SNI-05", "SNI-11"},
+    "gnutls-client": {"SNI-04", "SNI-07", "SNI-09", "SNI-11", "PROV-14", "PROV-15"},
+    "paho-client": {"SNI-04", "SNI-07", "SNI-11", "PROV-14", "PROV-15"},
 }
+# What cannot be said of a program that is started anew to be told another endpoint; the case finds that out.
+NOT_OF_PROGRAMS = {"LIFE-04", "MOVE-08"}
 
 class ProcessUnits(unittest.TestCase):
     def test_each_passes_what_it_can_run(self):
@@ -25,7 +27,8 @@ class ProcessUnits(unittest.TestCase):
             for unit, skipped in SKIPPED.items():
                 verdicts = run.verdicts(unit)
                 # What the plan skips has no event.
-                self.assertEqual(set(verdicts.values()), {"pass"}, run.told())
+                told = {case: "skip" if case in NOT_OF_PROGRAMS else "pass" for case in verdicts}
+                self.assertEqual(verdicts, told, run.told())
                 self.assertEqual(skipped & set(verdicts), set(), run.told())
                 self.assertEqual(set(verdicts) | skipped, set(run.verdicts("openssl-client")), run.told())
             self.assertEqual({e["virtual"] for e in run.events("case_finished")}, {False})
