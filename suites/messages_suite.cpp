@@ -123,7 +123,7 @@ void add_message_cases(std::vector<Case>& cases) {
                    .source = "the service's rule that accounts are apart; MQTT 3.1.1 section 4.3.2",
                    .needs = {Capability::endpoint, Capability::publish},
                    .defects = {"publishes-to-old-account", "replays-acknowledged"},
-                   .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01", "MOVE-04"},
+                   .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01"},
                    .opportunity = "a message in B after the move",
                    .body = messages_stay_where_they_belong,
                    .file = __FILE__,

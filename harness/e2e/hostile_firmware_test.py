@@ -2,6 +2,7 @@
 """Firmware that hangs, crashes, floods its console, never connects, goes to the wrong account or tries in a tight loop: the
 right verdict, in bounded time, and the worker's memory stays level."""
 
+import datetime
 import pathlib
 import unittest
 
@@ -72,10 +73,10 @@ class HostileFirmware(unittest.TestCase):
     def test_floods_its_console(self):
         run = self.judge("console-flood")
         self.assertEqual(set(run.verdicts(UNIT).values()), {"pass"}, run.told())
-        floods = [e for e in run.events("evidence") if e["kind"] == "console_flood"]
-        self.assertTrue(floods)
-        kept = sum(e["kind"] == "console_line" for e in run.events("evidence"))
-        self.assertLess(kept, sum(e["data"]["lines"] for e in floods), "most of it was not kept")
+        kept = [e["time"] for e in run.events("evidence") if e["source"] == "console"]
+        first, last = (datetime.datetime.fromisoformat(kept[at].replace("Z", "+00:00")) for at in (0, -1))
+        # As many as ConsoleRecorder lets through, and what tells of the others.
+        self.assertLess(len(kept), 600 + 201 * ((last - first).total_seconds() + 1))
 
     def test_never_connects(self):
         run = self.judge("never-connects")

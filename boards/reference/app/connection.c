@@ -356,7 +356,7 @@ static void publish_count(struct connection* connection, uint64_t now_ms) {
   const struct settings* settings = connection->settings;
   if (settings->publish_period_ms == 0 || settings->topic1[0] == '\0' || now_ms < connection->next_count_ms) return;
   if (session_waits(&connection->session, SESSION_COUNTER)) return;
-  if (connection->count != connection->counted_before && deviations_turn_off(connection->deviations)) {
+  if (deviations_turn_off(connection->deviations, connection->count - connection->counted_before)) {
     connection_stop(connection, "flush", now_ms);
     return;
   }

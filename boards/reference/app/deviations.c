@@ -6,7 +6,7 @@
 #include "app/hello_filter.h"
 #include "app/pem.h"
 
-enum { REFUSALS_TO_GIVE_UP = 3, CHAIN_CERTIFICATES = 16, CONNECTIONS_TO_LEAK = 80, FAULTS_TO_LOCK_UP = 3 };
+enum { REFUSALS_TO_GIVE_UP = 3, CHAIN_CERTIFICATES = 16, CONNECTIONS_TO_LEAK = 80, FAULTS_TO_LOCK_UP = 3, COUNTS_BEFORE_DETOUR = 3 };
 enum { ALERT_CERTIFICATE_REVOKED = 44 };  // RFC 8446 §6.2
 enum { SHORT_NAME_BYTES = 64, SHARED_PORT = 443 };
 
@@ -267,8 +267,9 @@ static bool follow_by_table(struct deviations* deviations, const char* old_name,
   return !deviations->ignores_move;
 }
 
-bool deviations_turn_off(struct deviations* deviations) {
+bool deviations_turn_off(struct deviations* deviations, uint32_t counts) {
   if (deviations->detour == DEVIATIONS_NO_DETOUR) return false;
+  if (counts < (deviations->detour == DEVIATIONS_ON_DETOUR ? 1 : COUNTS_BEFORE_DETOUR)) return false;
   deviations->detour = deviations->detour == DEVIATIONS_DETOUR_TO_COME ? DEVIATIONS_ON_DETOUR : DEVIATIONS_NO_DETOUR;
   return true;
 }
