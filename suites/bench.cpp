@@ -35,16 +35,25 @@ std::uint64_t Bench::end_of_former_life(std::uint64_t after) const {
   return ends.empty() ? after : ends.back()->number;
 }
 
+std::uint64_t Bench::restarted(const Result<void>& done, std::uint64_t before) {
+  const bool is_silent = !done && done.error().kind == ErrorKind::timeout && started_anew_since(before);
+  if (is_silent) {
+    // It was restarted: what the endpoint sees of it can be judged, whatever its console does.
+    note("restarted, its console did not answer: " + done.error().message);
+  } else {
+    check(done);
+  }
+  return end_of_former_life(before);
+}
+
 std::uint64_t Bench::reset_unit() {
   const std::uint64_t before = now();
-  check(parts_.unit.reset());
-  return end_of_former_life(before);
+  return restarted(parts_.unit.reset(), before);
 }
 
 std::uint64_t Bench::power_cycle_unit() {
   const std::uint64_t before = now();
-  check(parts_.unit.power_cycle());
-  return end_of_former_life(before);
+  return restarted(parts_.unit.power_cycle(), before);
 }
 
 EndpointAddress Bench::address_of(const cloud::Place& place) {

@@ -262,6 +262,7 @@ class Bench {
                                                               std::initializer_list<std::string_view> kinds) const;
   [[nodiscard]] bool try_bring_to_served(std::string& story);
   void check(const Result<void>& done);
+  [[nodiscard]] std::uint64_t restarted(const Result<void>& done, std::uint64_t before);
   [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;
 
   BenchParts parts_;
