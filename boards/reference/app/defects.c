@@ -93,9 +93,10 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
     [DEFECT_NEVER_CONNECTS] = {"never-connects", "Answers its console, and makes no connection."},
     [DEFECT_CONSOLE_FLOOD] = {"console-flood",
                               "Fills its console with lines that nobody asked for; does everything else right."},
-    [DEFECT_PUBLISHES_TO_OLD_ACCOUNT] = {"publishes-to-old-account",
-                                         "Three counts after a move it goes back to the endpoint that it left, once, to "
-                                         "publish one more there."},
+    [DEFECT_PUBLISHES_TO_OLD_ACCOUNT] =
+        {"publishes-to-old-account",
+         "Three counts after a move it goes back to the endpoint that it left, once, to "
+         "publish one more there."},
     [DEFECT_REPLAYS_ACKNOWLEDGED] = {"replays-acknowledged",
                                      "After a move it publishes the last count of before once more."},
     [DEFECT_INSTALL_NOT_ATOMIC] = {"install-not-atomic", "Clears its flash before it writes another certificate."},

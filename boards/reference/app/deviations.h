@@ -104,8 +104,8 @@ void deviations_on_end(struct deviations* deviations, enum connection_end end);
 void deviations_on_broken_handshake(struct deviations* deviations);
 void deviations_on_alert(struct deviations* deviations, unsigned alert);
 
-// So many counts were acknowledged on this connection, and another is due. True if it is to go elsewhere: the connection
-// ends.
+// So many counts were acknowledged on this connection, and another is due. True if it is to go elsewhere: the
+// connection ends.
 bool deviations_turn_off(struct deviations* deviations, uint32_t counts);
 // Asked after a move: publish the last count again?
 bool deviations_replay(const struct deviations* deviations);
