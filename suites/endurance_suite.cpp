@@ -165,7 +165,7 @@ std::vector<Fault> faults_of(Bench& bench) {
       refusing(bench, "a close after CONNECT", cloud::RefuseForm::close_after_connect),
   };
   if (!bench.asks_resolver()) return faults;
-  const auto answered = [&bench](network::NameAnswer answer) {
+  const auto answered = [&bench](const network::NameAnswer& answer) {
     return [&bench, answer] {
       bench.resolver().deviate(bench.configured_name(), answer);
       bench.drop_connections();

@@ -63,7 +63,7 @@ class TroubleOnTheBench(unittest.TestCase):
         """Unplugs virtual-1 at the first event for which `at` is true."""
         with lab.temporary_folder() as folder:
             lab_path = lab.lab_file(folder)
-            process = lab.start(folder)
+            process = lab.start(folder, "--area", "sni", "--area", "modes")
             done = False
             for event in lab.follow(f"{folder}/out/events.jsonl", process):
                 if not done and event.get("unit") == "virtual-1" and at(event):

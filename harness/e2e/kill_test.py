@@ -22,7 +22,7 @@ def valid_junit(test, folder):
 class WorkerKilled(unittest.TestCase):
     def test_its_open_cases_are_rig_errors_and_nothing_is_left_behind(self):
         with lab.temporary_folder() as folder:
-            process = lab.start(folder)
+            process = lab.start(folder, "--area", "sni", "--area", "modes")
             events = f"{folder}/out/events.jsonl"
             killed = False
             for event in lab.follow(events, process):

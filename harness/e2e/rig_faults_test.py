@@ -43,7 +43,7 @@ class RigFaults(unittest.TestCase):
 
     def test_a_broker_that_dies(self):
         with lab.temporary_folder() as folder:
-            process = lab.start(folder, "--area", "sni", "--area", "modes", "--area", "lifecycle")
+            process = lab.start(folder, "--area", "sni", "--area", "modes")
             killed, is_on, is_seen = [], False, False
             for event in lab.follow(f"{folder}/out/events.jsonl", process):
                 if event.get("unit") != "virtual-1":
