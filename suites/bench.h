@@ -131,7 +131,6 @@ class Bench {
   /// The rig's name server, which answers as it should again once a world is laid out. Ends the case as not applicable
   /// if the unit has none, or has not asked it for its home endpoint in this run.
   [[nodiscard]] network::Resolver& resolver();
-  [[nodiscard]] bool has_resolver() const { return parts_.resolver != nullptr; }
   /// Whether there is one, and the unit has asked it for its home endpoint in this run.
   [[nodiscard]] bool asks_resolver() const;
   [[nodiscard]] const pki::ServerAuthority& servers() const { return parts_.servers; }
