@@ -1,0 +1,27 @@
+// The seam that every way to write a board's flash meets: DfuSe, DFU 1.1, PICOBOOT, a tool of the vendor's.
+#pragma once
+
+#include <cstdint>
+
+#include "drivers/unit/unit.h"
+
+namespace hilmark {
+
+/// What a board's bootloader (or its debug probe) lets us do with its flash, for as long as it is there. Synchronous;
+/// not thread-safe. Messages name the device.
+class Flasher {
+ public:
+  virtual ~Flasher() = default;
+
+  /// Erases what the content touches and no more, writes it, reads it back, and compares octet for octet. Errors:
+  /// usage (does not fit; for another chip), unit (refused, or does not read back), rig (link), timeout (deadline).
+  [[nodiscard]] virtual Result<FlashReport> write(std::uint32_t address, ByteView content, const Progress& progress,
+                                                  const Deadline& deadline) = 0;
+  /// Errors: as those of write(); usage where this way of flashing cannot read.
+  [[nodiscard]] virtual Result<Bytes> read(std::uint32_t address, std::size_t size_bytes, const Progress& progress,
+                                           const Deadline& deadline) = 0;
+  /// Leaves the bootloader for the application at `address`; a USB bootloader then leaves the bus.
+  [[nodiscard]] virtual Result<void> start(std::uint32_t address, const Deadline& deadline) = 0;
+};
+
+}  // namespace hilmark
