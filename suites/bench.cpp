@@ -146,18 +146,19 @@ pki::DeviceCredential Bench::another_identity(const cloud::Place& place) {
   return made;
 }
 
-std::uint64_t Bench::cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) {
+Bench::PowerCut Bench::cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) {
   if (info().kind == UnitKind::process) throw NotApplicable("a program has no power that could be cut while it works");
   const std::uint64_t before = now();
-  if (const auto cut = parts_.unit.cut_power_during(work, after); !cut) check(fail(cut.error()));
-  return end_of_former_life(before);
+  const auto confirmed = parts_.unit.cut_power_during(work, after);
+  if (!confirmed) check(fail(confirmed.error()));
+  return {end_of_former_life(before), *confirmed};
 }
 
-std::uint64_t Bench::install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after) {
+Bench::PowerCut Bench::install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after) {
   return cut_power_during([&] { return install_identity(identity); }, after);
 }
 
-std::uint64_t Bench::move_with_power_cut(const cloud::Place& place, Milliseconds after) {
+Bench::PowerCut Bench::move_with_power_cut(const cloud::Place& place, Milliseconds after) {
   const EndpointAddress there = address_of(place);
   endpoint_ = {};  // Whoever wants it at home tells it.
   return cut_power_during([&] { return parts_.unit.set_endpoint(there); }, after);
@@ -181,9 +182,11 @@ std::uint64_t Bench::rotate_identity(const cloud::Place& place) {
   register_certificate(place);
   const std::uint64_t before = now();
   check(install_identity(identity_));
+  // While it is told its new identity part by part it may come with the one that it still has.
+  const std::uint64_t installed = now();
   // Only now, since it drops the unit's connection: it would come back with what it still has.
   rig_value(account(place).update_certificate(former, cloud::CertificateStatus::revoked));
-  return end_of_former_life(before);
+  return std::max(installed, end_of_former_life(before));
 }
 
 std::optional<Bytes> Bench::read_image() {
@@ -227,6 +230,15 @@ EvidencePtr Bench::await(const EvidenceLog::Matcher& matches, std::uint64_t afte
 
 EvidencePtr Bench::await_kind(std::string_view kind, std::uint64_t after, Milliseconds limit) {
   return await([&](const Evidence& piece) { return of_unit(piece) && piece.kind == kind; }, after, limit);
+}
+
+EvidencePtr Bench::await_registered_and_served(std::uint64_t after, Milliseconds limit) {
+  const auto comes = [](const Evidence& piece) {
+    return of_unit(piece) && (piece.kind == "registered" || piece.kind == "connack");
+  };
+  const EvidencePtr first = await(comes, after, limit);
+  if (!first || first->kind == "connack") return first;
+  return await_served(first->number, reconnect_limit());
 }
 
 std::vector<EvidencePtr> Bench::seen(std::string_view kind, std::uint64_t after) const {

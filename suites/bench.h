@@ -87,12 +87,16 @@ class Bench {
   [[nodiscard]] const pki::DeviceCredential& identity() const { return identity_; }
   /// Installs it; from now on the unit is taken to hold it.
   void install(const pki::DeviceCredential& identity);
-  /// The same, with the unit's power cut `after` the beginning. Returns the mark as power_cycle_unit() does; what the
-  /// unit holds is to be seen, and told by hold().
-  std::uint64_t install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after);
+  /// What the power was taken away during.
+  struct PowerCut {
+    std::uint64_t mark = 0;  ///< as power_cycle_unit() returns it
+    bool too_late = false;   ///< the unit had confirmed all that it was told before its power went
+  };
+  /// The same, with the unit's power cut `after` the beginning. What the unit holds is to be seen, and told by hold().
+  [[nodiscard]] PowerCut install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after);
   void hold(const pki::DeviceCredential& identity);
   /// move_to() in the same way; where the unit is connected to is to be seen, and told by is_at().
-  std::uint64_t move_with_power_cut(const cloud::Place& place, Milliseconds after);
+  [[nodiscard]] PowerCut move_with_power_cut(const cloud::Place& place, Milliseconds after);
   void is_at(const cloud::Place& place) { endpoint_ = address_of(place); }
   /// Installs this certificate without a key: the unit's error, or nullopt if it took it.
   [[nodiscard]] std::optional<std::string> refusal_of(const std::string& certificate_chain);
@@ -188,6 +192,9 @@ class Bench {
   [[nodiscard]] EvidencePtr await_served(std::uint64_t after, Milliseconds limit) {
     return await_kind("connack", after, limit);
   }
+  /// The same for a unit that its next connection may register (and end) first: it comes within `limit`, and then once
+  /// more within the reconnect limit.
+  [[nodiscard]] EvidencePtr await_registered_and_served(std::uint64_t after, Milliseconds limit);
   [[nodiscard]] std::vector<EvidencePtr> seen(std::string_view kind, std::uint64_t after) const;
   /// All matching evidence since, whoever it is of.
   [[nodiscard]] std::vector<EvidencePtr> all(const EvidenceLog::Matcher& matches, std::uint64_t after) const {
@@ -254,7 +261,7 @@ class Bench {
   void make_identity();
   [[nodiscard]] pki::DeviceCredential made_identity();
   [[nodiscard]] Result<void> install_identity(const pki::DeviceCredential& identity);
-  std::uint64_t cut_power_during(const std::function<Result<void>()>& work, Milliseconds after);
+  PowerCut cut_power_during(const std::function<Result<void>()>& work, Milliseconds after);
   void install_claim();
   /// Evidence of these kinds about connections that were accepted after `after`.
   [[nodiscard]] std::vector<EvidencePtr> of_connections_since(std::uint64_t after,

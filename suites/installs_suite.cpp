@@ -95,7 +95,7 @@ void add_install_cases(std::vector<Case>& cases) {
                    .area = "provisioning",
                    .title = "its identity survives flashing",
                    .demand = "flashing the application again leaves certificate id and public key as they were",
-                   .source = "the mission: provisioned once; house rule H2",
+                   .source = "house rules H2 and H4: provisioned once",
                    .needs = {Capability::flash, Capability::keeps_identity},
                    .defects = {"identity-erased-by-flash"},
                    .depends_on = {"LIFE-06", "SNI-02"},

@@ -41,7 +41,7 @@ void lands_where_the_name_belongs(Bench& bench, bool certificate_registered) {
         bench.restart_in({{bench.account_a(), CertificateMode::default_mode, certificate_registered},
                           {bench.account_b(), CertificateMode::sni_only, certificate_registered}},
                          [&] { bench.give_name_to(owner); });
-    const EvidencePtr served = bench.await_served(mark, bench.connect_limit());
+    const EvidencePtr served = bench.await_registered_and_served(mark, bench.connect_limit());
     const auto refusals = bench.seen("refused", mark);
     for (const EvidencePtr& refusal : refusals) bench.opportunity(refusal);
     for (const EvidencePtr& routed : bench.seen("routed", mark)) {
@@ -139,11 +139,12 @@ void registers_again_in_the_other_mode(Bench& bench) {
     if (!control) throw Inconclusive("not served before the mode was changed");
     bench.opportunity(control);
     const std::uint64_t mark = bench.now();
-    bench.delete_certificate(home);
+    // First, so that a unit without its certificate does not register itself in the old mode meanwhile.
     bench.set_ca_status(home, cloud::CaStatus::inactive);
+    bench.delete_certificate(home);
     bench.delete_ca(home);
     bench.register_ca(home, after);
-    const EvidencePtr served = bench.await_served(mark, bench.reconnect_limit());
+    const EvidencePtr served = bench.await_registered_and_served(mark, bench.reconnect_limit());
     ASSERT_TRUE(served) << "not served within " << in_ms(bench.reconnect_limit()) << " of the CA's registration in "
                         << name_of(after) << " mode; attempts seen since: " << bench.seen("tcp_accepted", mark).size();
     bench.rests_on(served);

@@ -12,6 +12,7 @@ namespace hilmark::suites {
 namespace {
 
 constexpr int cuts = 20;
+constexpr int fewest_in_time = cuts / 4;  // below, the claim was hardly put to the test
 
 /// One moment in each of as many equal parts of `whole`, at random.
 std::vector<Milliseconds> moments_in(Milliseconds whole, std::uint64_t seed) {
@@ -43,6 +44,16 @@ EvidencePtr expect_served(Bench& bench, std::uint64_t mark, const std::string& c
   return served;
 }
 
+/// The claim is about power lost in the middle of it.
+void expect_cuts_in_time(int in_time, Milliseconds whole) {
+  if (in_time >= fewest_in_time) return;
+  throw Inconclusive(
+      fmt::format("only {} of {} cuts came before the unit had confirmed all, which takes {}: its power switch is too "
+                  "slow for this; "
+                  "use a faster one (a hub's port, a relay without a shell command's delay)",
+                  in_time, cuts, in_ms(whole)));
+}
+
 // Installs another identity, twenty times, and cuts the power at one moment of each twentieth of the time that it
 // takes. Assures that a flat battery in the middle of a rotation leaves a device that works. Fails firmware that clears
 // what it has before it writes what it gets, or writes it in parts.
@@ -56,13 +67,15 @@ void install_survives_power_cuts(Bench& bench) {
     return bench.since(begun);
   });
   int renewed = 0;
+  int in_time = 0;
   for (const Milliseconds after : moments_in(whole, bench.seed())) {
     const pki::DeviceCredential old = bench.identity();
     const std::string old_id = bench.certificate_id();
     const pki::DeviceCredential another = bench.another_identity(home);
     const std::string cut = fmt::format("power lost {} into an installation that takes {}", in_ms(after), in_ms(whole));
-    const std::uint64_t mark = bench.install_with_power_cut(another, after);
-    const EvidencePtr served = expect_served(bench, mark, cut);
+    const Bench::PowerCut lost = bench.install_with_power_cut(another, after);
+    if (!lost.too_late) ++in_time;
+    const EvidencePtr served = expect_served(bench, lost.mark, cut);
     bench.hold(another);
     if (served->text("certificate_id") == bench.certificate_id()) {
       ++renewed;
@@ -71,8 +84,12 @@ void install_survives_power_cuts(Bench& bench) {
     bench.hold(old);
     ASSERT_THAT(Landing::from(served), WithCertificate(old_id)) << cut << ", it holds neither the old nor the new one";
   }
-  bench.note(fmt::format("{} cuts over {}: {} times it came back with the new identity, {} times with the old one",
-                         cuts, in_ms(whole), renewed, cuts - renewed));
+  bench.note(
+      fmt::format("{} cuts over {}, {} before all was confirmed: {} times it came back with the new identity, {} times "
+                  "with the old "
+                  "one",
+                  cuts, in_ms(whole), in_time, renewed, cuts - renewed));
+  expect_cuts_in_time(in_time, whole);
 }
 
 // Moves the unit between two accounts, twenty times, and cuts the power at one moment of each twentieth of the time
@@ -97,11 +114,13 @@ void move_survives_power_cuts(Bench& bench) {
     return took;
   });
   int moved = 0;
+  int in_time = 0;
   for (const Milliseconds after : moments_in(whole, bench.seed())) {
     const cloud::Place to = from == b ? a : b;
     const std::string cut = fmt::format("power lost {} into a move that takes {}", in_ms(after), in_ms(whole));
-    const std::uint64_t mark = bench.move_with_power_cut(to, after);
-    const EvidencePtr served = expect_served(bench, mark, cut);
+    const Bench::PowerCut lost = bench.move_with_power_cut(to, after);
+    if (!lost.too_late) ++in_time;
+    const EvidencePtr served = expect_served(bench, lost.mark, cut);
     EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id())) << cut;
     if (served->text("account") == to.account) {
       from = to;
@@ -109,8 +128,12 @@ void move_survives_power_cuts(Bench& bench) {
     }
     bench.is_at(from);
   }
-  bench.note(fmt::format("{} cuts over {}: {} times it came back in the new account, {} times in the old one", cuts,
-                         in_ms(whole), moved, cuts - moved));
+  bench.note(
+      fmt::format("{} cuts over {}, {} before the move was confirmed: {} times it came back in the new account, {} "
+                  "times in the old "
+                  "one",
+                  cuts, in_ms(whole), in_time, moved, cuts - moved));
+  expect_cuts_in_time(in_time, whole);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace hilmark::suites {
 struct RefusalSeries {
   cloud::RefuseForm form = cloud::RefuseForm::close_after_connect;
   std::string expected_reason;  ///< routing's reason; another one is the rig's trouble
-  int refusals = 3;             ///< the cure comes after this many, or after `at_most`
+  int refusals = 3;             ///< the cure comes after this many, or `at_most` after the first
   Milliseconds at_most{60'000};
   /// Unless zero: it is refused for all this time, however often it comes, and must not make a storm of it.
   Milliseconds hold{0};
@@ -19,7 +19,8 @@ struct RefusalSeries {
   std::function<void()> cure;   ///< makes the cloud accept
 };
 
-/// Claims that the unit, refused so, is served within the reconnect limit of the cure, with nothing done to it.
+/// Claims that the unit, refused so, is served within the reconnect limit of the cure, with nothing done to it
+/// (where the cure has it register itself first, each of its two connections has that limit).
 /// Opportunity: a refusal that reached it.
 void expect_served_after_refusals(Bench& bench, const RefusalSeries& series);
 

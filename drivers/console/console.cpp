@@ -1,5 +1,6 @@
 #include "drivers/console/console.h"
 
+#include <algorithm>
 #include <array>
 
 #include <sys/random.h>
@@ -150,7 +151,8 @@ Result<std::string> Console::await_answer(const std::string& verb, const Rendere
   }
 }
 
-Result<std::string> Console::say(const std::string& verb, const CommandArguments& arguments) {
+Result<std::string> Console::say(const std::string& verb, const CommandArguments& arguments,
+                                 std::optional<Milliseconds> limit) {
   const auto command = commands_.render(verb, arguments);
   if (!command) return fail(command.error());
   bool in_step = false;
@@ -160,11 +162,12 @@ Result<std::string> Console::say(const std::string& verb, const CommandArguments
     answers_.clear();  // Only what is said after the command was sent can answer it.
   }
   if (!in_step) {
-    const auto synchronised = synchronise(Deadline(clock_, synchronise_limit));
+    const auto synchronised =
+        synchronise(Deadline(clock_, std::max(synchronise_limit, limit.value_or(Milliseconds{0}))));
     if (!synchronised) return fail(synchronised.error());
   }
   if (const auto written = write(*command); !written) return fail(written.error());
-  return await_answer(verb, *command, Deadline(clock_, command->timeout));
+  return await_answer(verb, *command, Deadline(clock_, limit.value_or(command->timeout)));
 }
 
 Result<void> Console::say_last(const std::string& verb) {

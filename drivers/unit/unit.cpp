@@ -5,7 +5,7 @@
 namespace hilmark {
 namespace {
 
-constexpr std::array<std::pair<Capability, std::string_view>, 18> capability_names{{
+constexpr std::array<std::pair<Capability, std::string_view>, 18> capability_name_table{{
     {Capability::reset, "reset"},
     {Capability::power, "power"},
     {Capability::console, "console"},
@@ -33,14 +33,20 @@ Result<void> Unit::install_claim(const ClaimBundle&) {
 }
 
 std::string_view name_of(Capability capability) {
-  for (const auto& [value, name] : capability_names) {
+  for (const auto& [value, name] : capability_name_table) {
     if (value == capability) return name;
   }
   return "unknown";
 }
 
+std::vector<std::string> capability_names() {
+  std::vector<std::string> names;
+  for (const auto& [value, name] : capability_name_table) names.emplace_back(name);
+  return names;
+}
+
 std::optional<Capability> capability_from(std::string_view name) {
-  for (const auto& [value, known] : capability_names) {
+  for (const auto& [value, known] : capability_name_table) {
     if (known == name) return value;
   }
   return std::nullopt;

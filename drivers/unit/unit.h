@@ -39,6 +39,7 @@ enum class Capability {
 };
 [[nodiscard]] std::string_view name_of(Capability capability);  ///< "keeps-identity"
 [[nodiscard]] std::optional<Capability> capability_from(std::string_view name);
+[[nodiscard]] std::vector<std::string> capability_names();  ///< all there are
 using Capabilities = std::set<Capability>;
 
 enum class UnitKind { usb, virtual_board, process };

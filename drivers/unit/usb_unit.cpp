@@ -60,9 +60,10 @@ class UsbUnit final : public Unit {
                   {{"port", event.device.port}, {"id", to_text(event.device.id)}});
   }
 
-  Result<void> say(const std::string& verb, const CommandArguments& arguments = {}) {
+  Result<void> say(const std::string& verb, const CommandArguments& arguments = {},
+                   std::optional<Milliseconds> limit = std::nullopt) {
     if (auto ready = board_.ready(); !ready) return ready;
-    const auto answer = board_.console().say(verb, arguments);
+    const auto answer = board_.console().say(verb, arguments, limit);
     if (!answer) return fail(answer.error());
     return {};
   }
@@ -163,17 +164,22 @@ class UsbUnit final : public Unit {
                    {"connect_address", endpoint.connect_address},
                    {"port", endpoint.port},
                    {"resolver", endpoint.resolver}});
+    // All of them together have the limit that the unit declares for taking an endpoint.
+    const Deadline limit(clock_, config_.info.timing.endpoint_command);
+    const auto tell = [&](const char* verb, const std::string& value) {
+      return say(verb, {{"value", value}}, limit.left());
+    };
     // Each of these may make a connected firmware move; so only what differs is said, and the name last.
     if (!endpoint.resolver.empty() && (!known_endpoint_ || known_endpoint_->resolver != endpoint.resolver)) {
-      if (auto said = say("resolver", {{"value", endpoint.resolver}}); !said) return said;
+      if (auto said = tell("resolver", endpoint.resolver); !said) return said;
     }
     if (!known_endpoint_ || known_endpoint_->connect_address != endpoint.connect_address) {
-      if (auto said = say("connect_address", {{"value", endpoint.connect_address}}); !said) return said;
+      if (auto said = tell("connect_address", endpoint.connect_address); !said) return said;
     }
     if (!known_endpoint_ || known_endpoint_->port != endpoint.port) {
-      if (auto said = say("port", {{"value", std::to_string(endpoint.port)}}); !said) return said;
+      if (auto said = tell("port", std::to_string(endpoint.port)); !said) return said;
     }
-    if (auto said = say("endpoint", {{"value", endpoint.name}}); !said) return said;
+    if (auto said = tell("endpoint", endpoint.name); !said) return said;
     known_endpoint_ = endpoint;
     return {};
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/unit/command_needs.h"
 #include "harness/base/bytes.h"
 #include "harness/inventory/board_file.h"
 #include "harness/inventory/lab_file.h"
@@ -52,11 +53,15 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::pat
   if (!chip) return fail(chip.error());
   const auto commands = folders.commands(board->console.commands);
   if (!commands) return fail(commands.error(), "{}", board_path->string());
+  const auto command_set = CommandSet::load(*commands);
+  if (!command_set) return fail(command_set.error(), "{}", board_path->string());
   unit.board = lab_unit.board;
   unit.chip = board->chip;
   unit.capabilities = lab_unit.capabilities.value_or(board->capabilities);
   // The board may be able to lose its power; whether the rig can cut it is the bench's.
   if (!unit.power.can_cut()) std::erase(unit.capabilities, "power");
+  const auto said = check_verbs(*command_set, unit.info().capabilities, !board->settings.empty());
+  if (!said) return fail(said.error(), "{}: {}", where(), commands->string());
   unit.timing = layered(board->timing, lab_unit.timing);
   unit.flasher = chip->flasher;
   unit.image = chip->image;
@@ -152,17 +157,22 @@ Result<void> check_file(const std::filesystem::path& path, const BoardFolders& f
   const auto has = [&](const char* key) { return node->IsMap() && (*node)[key].IsDefined(); };
   if (has("units") || has("cloud")) return read_bench(path, folders).map([](const Bench&) {});
   if (has("flasher") || has("image")) return read_chip_file(path).map([](const ChipFacts&) {});
+  if (has("commands")) return CommandSet::load(path).map([](const CommandSet&) {});
   if (!has("chip") && !has("states")) {
     return fail(
         ErrorKind::usage,
-        "{}:1:1: expected a lab file (`units`), a board file (`chip`) or a chip file (`flasher`); got none of them",
+        "{}:1:1: expected a lab file (`units`), a board file (`chip`), a chip file (`flasher`) or a command file "
+        "(`commands`); got none of them",
         path.string());
   }
   const auto board = read_board_file(path);
   if (!board) return fail(board.error());
+  Capabilities capabilities;
+  for (const std::string& name : board->capabilities) capabilities.insert(*capability_from(name));
   return folders.chip(board->chip)
       .and_then([&](const std::filesystem::path&) { return folders.commands(board->console.commands); })
-      .map([](const std::filesystem::path&) {})
+      .and_then([](const std::filesystem::path& commands) { return CommandSet::load(commands); })
+      .and_then([&](const CommandSet& set) { return check_verbs(set, capabilities, !board->settings.empty()); })
       .map_error([&](const Error& error) { return error.with_context(path.string()); });
 }
 

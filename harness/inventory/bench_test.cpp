@@ -22,7 +22,8 @@ class BenchOf : public testing::Test {
   void SetUp() override {
     std::filesystem::create_directories(folder_.path() / "boards" / "chips");
     std::filesystem::create_directories(folder_.path() / "boards" / "commands");
-    put("boards/commands/at.yaml", "version: 1\n");
+    put("boards/commands/at.yaml",
+        "version: 1\nline_end: \"\\n\"\ncommands:\n  echo: {send: \"ECHO {text}\", expect: \"^(.*)$\"}\n");
     put("boards/chips/c1.yaml",
         "version: 1\nflasher: {protocol: dfuse, layout: l}\nimage: {formats: [bin], base: 0, max_bytes: 10}\n");
     put("boards/b1.yaml", R"(version: 1
@@ -109,16 +110,32 @@ TEST_F(BenchOf, AUnitSurvivesItsWayToTheWorker) {
 TEST_F(BenchOf, AnyFileIsCheckedByWhatItHolds) {
   EXPECT_TRUE(check_file(folder_.path() / "boards/b1.yaml", folders_));
   EXPECT_TRUE(check_file(folder_.path() / "boards/chips/c1.yaml", folders_));
-  EXPECT_FALSE(check_file(folder_.path() / "boards/commands/at.yaml", folders_));
+  EXPECT_TRUE(check_file(folder_.path() / "boards/commands/at.yaml", folders_));
   put("bad.yaml", "version: 1\nchip: c9\n");
   EXPECT_THAT(check_file(folder_.path() / "bad.yaml", folders_).error().message,
               HasSubstr("bad.yaml:1:1: expected `states`"));
 }
 
+TEST_F(BenchOf, WhatABoardCanDoItsCommandsCanSay) {
+  put("boards/b2.yaml", R"(version: 1
+chip: c1
+states: {bootloader: "0483:df11", application: "0483:5740"}
+console: {transport: cdc-acm, commands: at}
+capabilities: [reset, endpoint]
+)");
+  const std::string lacks = "`endpoint` (for capability endpoint)";
+  EXPECT_THAT(check_file(folder_.path() / "boards/b2.yaml", folders_).error().message, HasSubstr(lacks));
+  const auto bench = with_unit("id: v, kind: virtual, board: b2, virtual: {port: \"1-1\", serial: S, core: native}");
+  ASSERT_FALSE(bench);
+  EXPECT_EQ(bench.error().kind, ErrorKind::usage);
+  EXPECT_THAT(bench.error().message, HasSubstr(lacks));
+}
+
 TEST(TheRigsOwnFiles, AreValid) {
   const BoardFolders folders({"boards"});
   for (const char* file : {"boards/virtual/lab.yaml", "boards/process/lab.yaml", "boards/virtual_stm32f4.yaml",
-                           "boards/virtual_stm32h7.yaml", "boards/chips/stm32f4.yaml", "boards/chips/stm32h7.yaml"}) {
+                           "boards/virtual_stm32h7.yaml", "boards/chips/stm32f4.yaml", "boards/chips/stm32h7.yaml",
+                           "boards/commands/expresslink.yaml"}) {
     const auto checked = check_file(file, folders);
     EXPECT_TRUE(checked) << checked.error().message;
   }

@@ -17,14 +17,6 @@ namespace {
 
 constexpr std::int64_t max_time_ms = 3'600'000;
 
-std::vector<std::string> capability_names() {
-  std::vector<std::string> names;
-  // The last of the enumeration: names beyond it are not asked for.
-  for (int value = 0; value <= static_cast<int>(Capability::clock); ++value)
-    names.emplace_back(name_of(static_cast<Capability>(value)));
-  return names;
-}
-
 /// The text of a key that must be there and be one of `names`.
 std::string one_of(YamlMapping& mapping, const std::string& key, const std::vector<std::string>& names) {
   mapping.require(key);

@@ -179,7 +179,8 @@ void connection_restart(struct connection* connection, bool other_endpoint, cons
   connection_stop(connection, reason, now_ms);
   if (!other_endpoint) return;
   session_forget_messages(&connection->session);
-  if (deviations_replay(connection->deviations) && connection->count > 0) connection->count--;
+  const uint32_t replayed = deviations_replayed_counts(connection->deviations);
+  connection->count -= replayed < connection->count ? replayed : connection->count;
 }
 
 // The way up -------------------------------------------------------------------------------------------------------

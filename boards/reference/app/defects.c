@@ -98,7 +98,7 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
          "Three counts after a move it goes back to the endpoint that it left, once, to "
          "publish one more there."},
     [DEFECT_REPLAYS_ACKNOWLEDGED] = {"replays-acknowledged",
-                                     "After a move it publishes the last count of before once more."},
+                                     "After a move it publishes the last three counts of before once more."},
     [DEFECT_INSTALL_NOT_ATOMIC] = {"install-not-atomic", "Clears its flash before it writes another certificate."},
     [DEFECT_MOVE_NOT_ATOMIC] = {"move-not-atomic", "Clears its endpoint in flash before it writes another one."},
     [DEFECT_SNI_TRUNCATED] = {"sni-truncated",

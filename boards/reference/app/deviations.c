@@ -280,8 +280,8 @@ bool deviations_turn_off(struct deviations* deviations, uint32_t counts) {
   return true;
 }
 
-bool deviations_replay(const struct deviations* deviations) {
-  return deviations->defect == DEFECT_REPLAYS_ACKNOWLEDGED;
+uint32_t deviations_replayed_counts(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_REPLAYS_ACKNOWLEDGED ? 3 : 0;
 }
 
 bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name) {

@@ -107,8 +107,8 @@ void deviations_on_alert(struct deviations* deviations, unsigned alert);
 // So many counts were acknowledged on this connection, and another is due. True if it is to go elsewhere: the
 // connection ends.
 bool deviations_turn_off(struct deviations* deviations, uint32_t counts);
-// Asked after a move: publish the last count again?
-bool deviations_replay(const struct deviations* deviations);
+// Asked after a move: how many counts to publish again.
+uint32_t deviations_replayed_counts(const struct deviations* deviations);
 
 // The endpoint was changed from `old_name`. False if the connection is to stay as it is.
 bool deviations_follow_move(struct deviations* deviations, const char* old_name, const char* new_name);
