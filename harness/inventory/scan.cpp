@@ -1,0 +1,92 @@
+#include "harness/inventory/scan.h"
+
+#include <map>
+
+#include <fmt/ranges.h>
+
+#include "drivers/unit/unit_lock.h"
+#include "drivers/usb/usb_device.h"
+#include "harness/inventory/board_file.h"
+
+namespace hilmark {
+namespace {
+
+using State = ScannedDevice::State;
+
+/// By USB ids as board files write them: the boards that have them in a state.
+using KnownIds = std::map<std::pair<std::string, State>, std::vector<std::string>>;
+
+Result<KnownIds> known_ids(const BoardFolders& folders) {
+  KnownIds known;
+  for (const std::string& name : folders.boards()) {
+    const auto path = folders.board(name);
+    if (!path) return fail(path.error());
+    const auto board = read_board_file(*path);
+    if (!board) return fail(board.error());
+    known[{board->states.bootloader, State::bootloader}].push_back(name);
+    known[{board->states.application, State::application}].push_back(name);
+  }
+  return known;
+}
+
+void look_at(const UsbContext& usb, ScannedDevice& seen) {
+  const auto opened = UsbDevice::open(usb, seen.device);
+  if (opened) {
+    seen.device.serial = (*opened)->plugged().serial;
+  } else {
+    seen.trouble = opened.error().error.message;
+  }
+  const auto lock = UnitLock::acquire(lock_name(seen.device.port, ""));
+  if (!lock) seen.holder = lock.error().message;
+}
+
+}  // namespace
+
+std::string_view name_of(State state) {
+  switch (state) {
+    case State::bootloader:
+      return "bootloader";
+    case State::application:
+      return "application";
+    case State::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+Result<std::vector<ScannedDevice>> scan_devices(const UsbContext& usb, const BoardFolders& folders) {
+  const auto known = known_ids(folders);
+  if (!known) return fail(known.error());
+  std::vector<ScannedDevice> devices;
+  for (const UsbPlugged& plugged : usb.plugged()) {
+    const bool is_root_hub = plugged.port.find('-') == std::string::npos;
+    if (is_root_hub) continue;
+    ScannedDevice seen;
+    seen.device = plugged;
+    for (const State state : {State::bootloader, State::application}) {
+      const auto boards = known->find({to_text(plugged.id), state});
+      if (boards == known->end()) continue;
+      seen.state = state;
+      seen.boards = boards->second;
+    }
+    look_at(usb, seen);
+    devices.push_back(std::move(seen));
+  }
+  return devices;
+}
+
+Result<std::string> udev_rules(const BoardFolders& folders) {
+  const auto known = known_ids(folders);
+  if (!known) return fail(known.error());
+  std::string text =
+      "# Lets whoever sits at the console use the boards that hilmark knows. Made by `hilmark boards udev`.\n";
+  for (const auto& [key, boards] : *known) {
+    const auto& [ids, state] = key;
+    const auto id = parse_usb_id(ids);
+    if (!id) return fail(id.error());
+    text += fmt::format("# {}: {}\n{}\n", name_of(state), fmt::join(boards, ", "), udev_rule(*id));
+  }
+  return text;
+}
+
+}  // namespace hilmark
