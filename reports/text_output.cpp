@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 
+#include "harness/base/write_all.h"
+
 namespace hilmark::reports {
 
 Result<TextOutput> TextOutput::to_file(const std::filesystem::path& path) {
@@ -26,16 +28,7 @@ void TextOutput::write(std::string_view text) {
 }
 
 void TextOutput::flush() {
-  std::string_view left = buffer_;
-  while (!left.empty() && trouble_ == 0) {
-    const ssize_t count = ::write(fd_.get(), left.data(), left.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      trouble_ = errno;
-      break;
-    }
-    left.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (trouble_ == 0 && !write_all(fd_.get(), buffer_)) trouble_ = errno;
   buffer_.clear();
 }
 

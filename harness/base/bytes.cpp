@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/base/unique_fd.h"
+#include "harness/base/write_all.h"
 
 namespace hilmark {
 
@@ -107,12 +108,7 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view cont
   const std::string temporary = path.string() + ".part";
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (!fd) return fail(ErrorKind::rig, "cannot write {}: {}", temporary, errno_text(errno));
-  while (!content.empty()) {
-    const ssize_t count = ::write(fd.get(), content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(ErrorKind::rig, "cannot write {}: {}", temporary, errno_text(errno));
-    content.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!write_all(fd.get(), content)) return fail(ErrorKind::rig, "cannot write {}: {}", temporary, errno_text(errno));
   if (::fchmod(fd.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
     return fail(ErrorKind::rig, "cannot write {}: {}", path.string(), errno_text(errno));
   }

@@ -1,23 +1,10 @@
 #include "harness/conductor/event_writer.h"
 
-#include <cerrno>
-
 #include <boost/json/serialize.hpp>
-#include <unistd.h>
+
+#include "harness/base/write_all.h"
 
 namespace hilmark {
-namespace {
-
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
-
-}  // namespace
 
 void EventWriter::write(boost::json::object event) {
   const std::lock_guard lock(mutex_);
@@ -37,7 +24,7 @@ void EventWriter::write(boost::json::object event) {
     event["data"] = boost::json::object{{"left_out_bytes", line.size()}};
     line = boost::json::serialize(event);
   }
-  write_all(fd_, line + "\n");
+  (void)write_all(fd_, line + "\n");
 }
 
 }  // namespace hilmark

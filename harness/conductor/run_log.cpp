@@ -4,7 +4,8 @@
 
 #include <boost/json/serialize.hpp>
 #include <fcntl.h>
-#include <unistd.h>
+
+#include "harness/base/write_all.h"
 
 namespace hilmark {
 namespace {
@@ -48,12 +49,8 @@ Result<void> RunLog::append_whole(boost::json::object event) {
   reports::Event read{.type = {}, .members = std::move(event)};
   read.type = read.text("type");
   if (auto followed = follower_->follow(read); !followed) return followed;
-  std::string_view left = line;
-  while (!left.empty()) {
-    const ssize_t count = ::write(fd_.get(), left.data(), left.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(ErrorKind::rig, "cannot write {}: {}", path_.string(), errno_text(errno));
-    left.remove_prefix(static_cast<std::size_t>(count));
+  if (!write_all(fd_.get(), line)) {
+    return fail(ErrorKind::rig, "cannot write {}: {}", path_.string(), errno_text(errno));
   }
   return {};
 }

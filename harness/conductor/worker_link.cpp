@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "harness/base/bytes.h"
+#include "harness/base/write_all.h"
 
 namespace hilmark {
 namespace {
@@ -26,15 +27,6 @@ Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(ErrorKind::rig, "pipe: {}", errno_text(errno));
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return;  // It has gone: its end is told by the other pipe.
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
 }
 
 }  // namespace
@@ -66,12 +58,13 @@ Result<WorkerLink> WorkerLink::start(const Start& start, WorkerOrders orders) {
   if (!process) return fail(process.error());
   ::fcntl(events->read_end.get(), F_SETFL, O_NONBLOCK);
   control->read_end.reset();
-  write_all(control->write_end.get(), orders_line(orders));
+  // If it has gone, its end is told by the other pipe.
+  (void)write_all(control->write_end.get(), orders_line(orders));
   return WorkerLink(std::move(*folder), std::move(*process), std::move(control->write_end), std::move(events->read_end),
                     start.log);
 }
 
-void WorkerLink::go() { write_all(control_.get(), "go\n"); }
+void WorkerLink::go() { (void)write_all(control_.get(), "go\n"); }
 
 void WorkerLink::ask_to_stop() {
   control_.reset();
