@@ -52,6 +52,8 @@ class ChildProcess {
   [[nodiscard]] const UniqueFd& output() const { return output_; }                  ///< read end, with Output::pipe
   UniqueFd take_output() { return std::move(output_); }
   [[nodiscard]] std::optional<ExitStatus> wait(const Deadline& deadline);  ///< nullopt at the deadline
+  /// Readable once it has ended: for who waits for something else besides. Valid until it is reaped.
+  [[nodiscard]] int when_ended() const { return pidfd_.get(); }
   void signal_group(int signal) const;
   /// SIGTERM, then SIGKILL after `grace`; reaps.
   ExitStatus stop(Milliseconds grace);

@@ -10,8 +10,8 @@
 
 #include "drivers/dfu/firmware_image.h"
 #include "drivers/usb/usb_context.h"
+#include "fixtures/cloud/broker/broker_program.h"
 #include "harness/base/bytes.h"
-#include "harness/base/child_process.h"
 #include "harness/base/namespaces.h"
 #include "harness/conductor/unit_factory.h"
 #include "harness/inventory/near_miss.h"
@@ -39,17 +39,6 @@ Result<void> find_ports(Bench& bench, const Selection& selection) {
     unit.port = *port;
   }
   return {};
-}
-
-Result<std::string> find_mosquitto() {
-  const char* named = std::getenv("HILMARK_MOSQUITTO");
-  const std::string program = named != nullptr && *named != '\0' ? named : "mosquitto";
-  const std::string path = find_program(program).string();
-  if (path.empty())
-    return fail(ErrorKind::usage,
-                "there is no broker {}; install the package mosquitto, or name it by HILMARK_MOSQUITTO",
-                printable(program));
-  return path;
 }
 
 /// A machine that lost its time makes certificates that no honest device accepts.
@@ -205,7 +194,7 @@ Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<sui
     run.units.push_back({.plan = std::move(unit_plan), .firmware = image});
   }
   if (auto right = check_clock(clock); !right) return fail(right.error());
-  auto mosquitto = find_mosquitto();
+  auto mosquitto = cloud::find_broker_program();
   if (!mosquitto) return fail(mosquitto.error());
   run.mosquitto = std::move(*mosquitto);
   run.namespaces = namespaces_allowed().has_value();

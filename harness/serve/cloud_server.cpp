@@ -2,27 +2,27 @@
 
 #include <csignal>
 
-#include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
-#include <fcntl.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fixtures/cloud/broker/broker_program.h"
 #include "fixtures/cloud/control_plane/http_server.h"
 #include "fixtures/cloud/endpoint/endpoint.h"
 #include "fixtures/cloud/endpoint/endpoint_data_plane.h"
 #include "fixtures/cloud/endpoint/fleet_desk.h"
 #include "fixtures/cloud/endpoint/pending_activator.h"
 #include "fixtures/cloud/registry/domains.h"
+#include "fixtures/cloud/registry/kept_server_authority.h"
 #include "fixtures/cloud/registry/store.h"
 #include "harness/base/bytes.h"
 #include "harness/base/evidence.h"
 #include "harness/base/temporary_folder.h"
-#include "harness/base/unique_fd.h"
 #include "harness/serve/connection_story.h"
+#include "harness/serve/event_file.h"
 #include "harness/serve/jitr_hook.h"
+#include "harness/serve/ready_file.h"
 #include "harness/serve/serve_addresses.h"
 #include "harness/serve/serve_config.h"
 
@@ -30,63 +30,6 @@ namespace hilmark::serve {
 namespace {
 
 constexpr std::size_t kept_evidence = 1000;  // it is told as it comes; nobody looks back
-constexpr char allow_all_policy[] = "hilmark-rig-activated";
-constexpr char policy_document[] =
-    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
-constexpr char authority_table[] =
-    "CREATE TABLE IF NOT EXISTS server_authority (position INTEGER PRIMARY KEY, certificate TEXT, key TEXT)";
-
-/// The endpoint's authority: that of the state, else a new one, which is kept there.
-Result<pki::ServerAuthority> server_authority(cloud::Store& store, const Clock& clock) {
-  store.make_tables(authority_table);
-  pki::KeptAuthority kept;
-  {
-    const cloud::Store::Read lock(store);
-    auto rows = store.query("SELECT certificate, key FROM server_authority ORDER BY position");
-    while (rows.step()) kept.line.push_back({rows.text(0), rows.text(1)});
-  }
-  if (!kept.line.empty()) return pki::ServerAuthority::restore(clock, kept);
-  auto made = pki::ServerAuthority::make(clock);
-  if (!made) return made;
-  cloud::Store::Write write(store);
-  int position = 0;
-  for (const auto& [certificate, key] : made->keep().line) {
-    store.run("INSERT INTO server_authority VALUES (?, ?, ?)", position++, certificate, key);
-  }
-  write.commit();
-  return made;
-}
-
-/// `--events`: every piece of evidence as a line. Thread-safe, since the evidence log calls one at a time.
-class EventFile {
- public:
-  static Result<EventFile> open(const std::filesystem::path& path) {
-    EventFile file;
-    if (path.empty()) return file;
-    file.fd_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
-    if (!file.fd_) return fail(ErrorKind::usage, "--events {}: {}", path.string(), errno_text(errno));
-    return file;
-  }
-  void write(const Evidence& piece) {
-    if (!fd_) return;
-    const boost::json::object event{{"v", 1},
-                                    {"type", "evidence"},
-                                    {"time", iso8601(piece.wall)},
-                                    {"number", piece.number},
-                                    {"source", piece.source},
-                                    {"kind", piece.kind},
-                                    {"connection", piece.connection},
-                                    {"data", piece.data}};
-    const std::string line = boost::json::serialize(event) + "\n";
-    if (::write(fd_.get(), line.data(), line.size()) < 0) {
-      spdlog::error("the events file cannot be written: {}; no more is written there", errno_text(errno));
-      fd_ = UniqueFd();
-    }
-  }
-
- private:
-  UniqueFd fd_;
-};
 
 sigset_t ending_signals() {
   sigset_t signals;
@@ -99,12 +42,13 @@ sigset_t ending_signals() {
 class CloudServer {
  public:
   CloudServer(const ServeOptions& options, ServeConfig config, std::map<std::string, std::string> addresses,
-              TemporaryFolder folder, EventFile events)
+              TemporaryFolder folder, EventFile events, std::string mosquitto)
       : options_(options),
         config_(std::move(config)),
         addresses_(std::move(addresses)),
         folder_(std::move(folder)),
         events_(std::move(events)),
+        mosquitto_(std::move(mosquitto)),
         evidence_(clock_, kept_evidence) {}
 
   ~CloudServer() {
@@ -129,13 +73,14 @@ class CloudServer {
     const auto root = folder_.path() / "root_ca.pem";
     if (auto written = write_file(root, servers_->root_pem(), S_IRUSR | S_IWUSR); !written) return written;
     tell(root);
-    return write_ready_file(root);
+    if (options_.ready_file.empty()) return {};
+    return write_ready_file(options_.ready_file, ready_facts(root));
   }
 
  private:
   Result<void> open_registry(std::unique_ptr<cloud::Store> store) {
     registry_ = std::make_unique<cloud::Registry>(std::move(store));
-    auto servers = server_authority(registry_->store(), clock_);
+    auto servers = cloud::kept_server_authority(registry_->store(), clock_);
     if (!servers) return fail(servers.error());
     servers_.emplace(std::move(*servers));
     for (const AccountFacts& account : config_.accounts) {
@@ -153,6 +98,7 @@ class CloudServer {
     settings.alpn_port = options_.alpn;
     settings.rules.rate_limits = config_.rate_limits;
     settings.folder = folder_.path();
+    settings.mosquitto = mosquitto_;
     settings.switches = {.route_by_certificate = config_.route_by_certificate, .lenient = config_.lenient};
     auto endpoint = cloud::Endpoint::start(settings, world());
     if (!endpoint) return fail(endpoint.error());
@@ -273,26 +219,21 @@ class CloudServer {
     }
   }
 
-  /// A policy that allows everything, and ACTIVE.
   Result<void> activate(const cloud::Place& place, const std::string& certificate_id) {
-    if (const auto made = registry_->create_policy(place, allow_all_policy, policy_document);
-        !made && made.error().exception != "ResourceAlreadyExistsException") {
-      return fail(made.error().as_error());
-    }
-    if (const auto attached = registry_->attach_policy(place, allow_all_policy, certificate_id); !attached) {
-      return fail(attached.error().as_error());
-    }
-    const auto active = registry_->update_certificate(place, certificate_id, cloud::CertificateStatus::active);
-    if (!active) return fail(active.error().as_error());
-    spdlog::info("account {} in {}: certificate {} activated", place.account, place.region, certificate_id);
-    return {};
+    auto done = cloud::activate_with_all_rights(*registry_, place, certificate_id);
+    if (done) spdlog::info("account {} in {}: certificate {} activated", place.account, place.region, certificate_id);
+    return done;
   }
 
   void start_hook() {
-    hook_ = std::make_unique<JitrHook>(
-        JitrHook::Settings{.command = config_.jitr_hook,
-                           .environment = [this](const cloud::Place& place) { return cli_environment(place); },
-                           .report = [](const std::string& line) { spdlog::info("{}", printable(line)); }});
+    hook_ = std::make_unique<JitrHook>(JitrHook::Settings{
+        .command = config_.jitr_hook,
+        .environment = [this](const cloud::Place& place) { return cli_environment(place); },
+        .report =
+            [](JitrHook::Told told, const std::string& line) {
+              spdlog::log(told == JitrHook::Told::dropped ? spdlog::level::warn : spdlog::level::info, "{}",
+                          printable(line));
+            }});
   }
 
   [[nodiscard]] std::string control_url() const {
@@ -312,7 +253,7 @@ class CloudServer {
 
   /// On the thread that saw it.
   void hear(const Evidence& piece) {
-    events_.write(piece);
+    if (const auto written = events_.write(piece); !written) spdlog::error("{}", printable(written.error().message));
     if (const auto line = stories_.add(piece)) {
       spdlog::log(line->bad ? spdlog::level::warn : spdlog::level::info, "{}", line->text);
     }
@@ -353,41 +294,19 @@ class CloudServer {
     return keys;
   }
 
-  [[nodiscard]] Result<void> write_ready_file(const std::filesystem::path& root) const {
-    if (options_.ready_file.empty()) return {};
-    boost::json::array accounts;
-    for (const AccountFacts& account : config_.accounts) {
-      accounts.push_back(boost::json::object{
-          {"id", account.id}, {"access_key", account.access_key}, {"secret_key", account.secret_key}});
-    }
-    boost::json::object regions;
+  [[nodiscard]] ReadyFacts ready_facts(const std::filesystem::path& root) const {
+    ReadyFacts facts{.control = control_url(), .root_ca = root, .accounts = config_.accounts, .regions = {}};
     for (const auto& [region, address] : addresses_) {
-      boost::json::object endpoints;
+      ReadyRegion& ready = facts.regions[region];
+      ready.address = address;
+      ready.mqtt = endpoint_->port(region);
+      ready.https = endpoint_->port(region, cloud::Listener::https);
+      if (options_.alpn) ready.alpn = endpoint_->port(region, cloud::Listener::alpn);
       for (const AccountFacts& account : config_.accounts) {
-        endpoints[account.id] = registry_->endpoint_name({account.id, region});
+        ready.endpoints[account.id] = registry_->endpoint_name({account.id, region});
       }
-      boost::json::object facts{{"address", address},
-                                {"mqtt", endpoint_->port(region)},
-                                {"https", endpoint_->port(region, cloud::Listener::https)},
-                                {"endpoints", endpoints}};
-      if (options_.alpn) facts["alpn"] = endpoint_->port(region, cloud::Listener::alpn);
-      regions[region] = std::move(facts);
     }
-    const boost::json::object ready{{"version", 1},
-                                    {"control", control_url()},
-                                    {"root_ca", root.string()},
-                                    {"accounts", std::move(accounts)},
-                                    {"regions", std::move(regions)}};
-    // By rename, so that whoever waits for it finds it whole; with keys in it, it is its owner's alone.
-    std::filesystem::path beside = options_.ready_file;
-    beside += ".new";
-    if (auto written = write_file(beside, boost::json::serialize(ready) + "\n", S_IRUSR | S_IWUSR); !written) {
-      return fail(written.error(), "--ready-file");
-    }
-    std::error_code error;
-    std::filesystem::rename(beside, options_.ready_file, error);
-    if (error) return fail(ErrorKind::usage, "--ready-file {}: {}", options_.ready_file.string(), error.message());
-    return {};
+    return facts;
   }
 
   const ServeOptions& options_;
@@ -396,6 +315,7 @@ class CloudServer {
   const SystemClock clock_;
   TemporaryFolder folder_;
   EventFile events_;
+  const std::string mosquitto_;
   ConnectionStories stories_;
   EvidenceLog evidence_;
   std::optional<pki::ServerAuthority> servers_;
@@ -420,6 +340,8 @@ Result<int> serve_cloud(const ServeOptions& options) {
   if (!config) return fail(config.error());
   auto addresses = plan_addresses(*config, options.listen);
   if (!addresses) return fail(addresses.error());
+  auto mosquitto = cloud::find_broker_program();
+  if (!mosquitto) return fail(mosquitto.error());
   auto events = EventFile::open(options.events);
   if (!events) return fail(events.error());
   auto folder = TemporaryFolder::make();
@@ -431,7 +353,8 @@ Result<int> serve_cloud(const ServeOptions& options) {
   // Blocked before the first thread, so that it is this one that is told.
   const sigset_t signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  CloudServer server(options, std::move(*config), std::move(*addresses), std::move(*folder), std::move(*events));
+  CloudServer server(options, std::move(*config), std::move(*addresses), std::move(*folder), std::move(*events),
+                     std::move(*mosquitto));
   if (auto started = server.start(); !started) return fail(started.error());
   int signal = 0;
   ::sigwait(&signals, &signal);

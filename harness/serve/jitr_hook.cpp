@@ -1,6 +1,12 @@
 #include "harness/serve/jitr_hook.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <iterator>
+#include <utility>
+
+#include <poll.h>
+#include <sys/eventfd.h>
 
 #include "harness/base/child_process.h"
 
@@ -10,7 +16,6 @@ namespace hilmark::serve {
 namespace {
 
 constexpr Milliseconds time_limit{60'000};
-constexpr Milliseconds look_again{50};  // whether the command has ended, or the cloud is to
 
 std::map<std::string, std::string> own_environment() {
   std::map<std::string, std::string> environment;
@@ -23,9 +28,19 @@ std::map<std::string, std::string> own_environment() {
   return environment;
 }
 
+/// Until the command has ended, the cloud is to end, or the deadline.
+void wait_for_either(int command_ended, int stopping, const Deadline& deadline) {
+  pollfd either[] = {{command_ended, POLLIN, 0}, {stopping, POLLIN, 0}};
+  while (!deadline.expired()) {
+    const int ready = ::poll(either, std::size(either), static_cast<int>(deadline.left().count()) + 1);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return;
+  }
+}
+
 }  // namespace
 
-JitrHook::JitrHook(Settings settings) : settings_(std::move(settings)), thread_([this] { work(); }) {}
+JitrHook::JitrHook(Settings settings)
+    : settings_(std::move(settings)), stopping_(::eventfd(0, EFD_CLOEXEC)), thread_([this] { work(); }) {}
 
 JitrHook::~JitrHook() {
   {
@@ -33,22 +48,26 @@ JitrHook::~JitrHook() {
     stop_ = true;
   }
   changed_.notify_all();
+  (void)::eventfd_write(stopping_.get(), 1);
   thread_.join();
 }
 
 void JitrHook::add(const PendingCertificate& certificate) {
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.size() >= max_waiting) return;
-    if (!known_.insert({certificate.place, certificate.certificate_id}).second) return;
-    waiting_.push_back(certificate);
+    if (known_.count({certificate.place, certificate.certificate_id}) > 0) return;
+    const bool full = waiting_.size() >= max_waiting;
+    if (full && std::exchange(dropping_, true)) return;
+    if (!full) {
+      known_.insert({certificate.place, certificate.certificate_id});
+      waiting_.push_back(certificate);
+      changed_.notify_all();
+      return;
+    }
   }
-  changed_.notify_all();
-}
-
-bool JitrHook::stopping() {
-  const std::lock_guard lock(mutex_);
-  return stop_;
+  settings_.report(Told::dropped, fmt::format("jitr_hook: {} certificates wait for their turn; that of certificate {}, "
+                                              "and of further ones, is dropped until their devices come again",
+                                              max_waiting, certificate.certificate_id));
 }
 
 void JitrHook::work() {
@@ -60,6 +79,7 @@ void JitrHook::work() {
       if (stop_) return;
       next = std::move(waiting_.front());
       waiting_.pop_front();
+      dropping_ = false;
       known_.erase({next.place, next.certificate_id});
     }
     run(next);
@@ -75,17 +95,16 @@ void JitrHook::run(const PendingCertificate& certificate) {
   for (auto& [name, value] : settings_.environment(certificate.place)) environment[name] = value;
   auto process = ChildProcess::start(
       {.command = settings_.command, .environment = std::move(environment), .output = ChildOptions::Output::inherit});
-  const std::string what = fmt::format("jitr_hook for certificate {}", certificate.certificate_id);
-  if (!process) return settings_.report(fmt::format("{}: {}", what, process.error().message));
+  const auto report = [&](const std::string& how) {
+    settings_.report(Told::outcome, fmt::format("jitr_hook for certificate {}: {}", certificate.certificate_id, how));
+  };
+  if (!process) return report(process.error().message);
   const SystemClock clock;
   const Deadline deadline(clock, time_limit);
-  while (!deadline.expired() && !stopping()) {
-    const auto status = process->wait(Deadline(clock, look_again));
-    if (status) return settings_.report(fmt::format("{}: {}", what, status->text()));
-  }
+  wait_for_either(process->when_ended(), stopping_.get(), deadline);
+  if (!process->running()) return report(process->ended()->text());
   (void)process->stop(Milliseconds{0});
-  settings_.report(
-      fmt::format("{}: ended, {}", what, deadline.expired() ? "not done after 60 s" : std::string("as the cloud is")));
+  report(deadline.expired() ? "ended, not done after 60 s" : "ended, as the cloud is");
 }
 
 }  // namespace hilmark::serve

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "fixtures/cloud/types.h"
+#include "harness/base/clock.h"
+#include "harness/base/unique_fd.h"
 
 namespace hilmark::serve {
 
@@ -23,14 +25,17 @@ struct PendingCertificate {
 };
 
 /// Runs one command at a time, in the order of arrival, each for 60 s at most. A certificate whose turn has not come
-/// yet is not queued again.
+/// yet is not queued again; one that finds max_waiting before it is dropped: its device comes again.
 class JitrHook {
  public:
+  enum class Told { outcome, dropped };
   struct Settings {
     std::vector<std::string> command;
     /// What the CLI needs to act in an account: AWS_ACCESS_KEY_ID and kin.
     std::function<std::map<std::string, std::string>(const cloud::Place&)> environment;
-    std::function<void(const std::string&)> report;  ///< how it went, a line; called on the hook's thread
+    /// How it went, a line, on the hook's thread; or, on that of add(), that certificates are dropped from now on: once
+    /// until there is room again.
+    std::function<void(Told, const std::string&)> report;
   };
   explicit JitrHook(Settings settings);
   JitrHook(const JitrHook&) = delete;
@@ -43,14 +48,14 @@ class JitrHook {
  private:
   void work();
   void run(const PendingCertificate& certificate);
-  [[nodiscard]] bool stopping();
-
   Settings settings_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<PendingCertificate> waiting_;
   std::set<std::pair<cloud::Place, std::string>> known_;  // in waiting_
+  bool dropping_ = false;                                 // and it was told
   bool stop_ = false;
+  UniqueFd stopping_;  // readable once stop_ is set: an eventfd
   std::thread thread_;
 };
 

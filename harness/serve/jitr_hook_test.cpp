@@ -13,6 +13,10 @@ namespace hilmark::serve {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Le;
+using testing::Not;
+using testing::SizeIs;
 
 class TheHook : public testing::Test {
  protected:
@@ -22,7 +26,7 @@ class TheHook : public testing::Test {
                 [](const cloud::Place& place) {
                   return std::map<std::string, std::string>{{"KEY_OF", place.account}};
                 },
-            .report = [this](const std::string& line) { reported_.set_value(line); }};
+            .report = [this](JitrHook::Told, const std::string& line) { reported_.set_value(line); }};
   }
   std::string report() {
     auto future = reported_.get_future();
@@ -63,6 +67,26 @@ TEST_F(TheHook, ends_a_command_that_is_under_way_with_the_cloud) {
     (void)read_file(started);  // blocks until it runs
   }
   EXPECT_THAT(report(), HasSubstr("as the cloud is"));
+}
+
+TEST_F(TheHook, tells_once_that_no_more_can_wait) {
+  std::vector<std::string> dropped;
+  JitrHook::Settings busy = settings({"sleep", "1000"});
+  busy.report = [&](JitrHook::Told told, const std::string& line) {
+    if (told == JitrHook::Told::dropped) dropped.push_back(line);
+  };
+  JitrHook hook(busy);
+  // One more than may wait is under way, or will be.
+  for (std::size_t i = 0; i < JitrHook::max_waiting + 10; ++i) {
+    PendingCertificate certificate = waiting_;
+    certificate.certificate_id = std::to_string(i);
+    hook.add(certificate);
+    hook.add(certificate);
+  }
+  ASSERT_THAT(dropped, Not(IsEmpty()));
+  // Again at most once: after the first was taken out of the queue.
+  EXPECT_THAT(dropped, SizeIs(Le(2U)));
+  EXPECT_THAT(dropped.front(), HasSubstr("1000 certificates wait"));
 }
 
 }  // namespace
