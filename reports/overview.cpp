@@ -78,6 +78,7 @@ std::string repeat_command(const RunStory& run, const CaseOutcome& outcome) {
   }
   text += fmt::format("{} run --lab {} --unit {} --case {}", quoted(program), quoted(run.lab), quoted(outcome.unit->id),
                       quoted(outcome.planned->id));
+  if (run.long_time) text += " --long";
   if (!outcome.unit->firmware.empty()) text += fmt::format(" --firmware {}", quoted(outcome.unit->firmware));
   return printable(text + fmt::format(" --seed {}", run.seed));
 }

@@ -37,12 +37,13 @@ struct RunOverview {
   [[nodiscard]] bool any_virtual() const;
 };
 
+/// Errors (usage): the log cannot be read, or contradicts itself.
 [[nodiscard]] Result<RunOverview> overview_of(const std::filesystem::path& events);
 
 /// The exit status that a run's verdicts demand (architecture.md), an interruption aside: 0, 1 or 3.
 [[nodiscard]] int exit_status(const RunOverview& overview);
 
-/// The command that runs one case on one unit again.
+/// The command that runs one case on one unit again, as far as its verdict hangs on options.
 [[nodiscard]] std::string repeat_command(const RunStory& run, const CaseOutcome& outcome);
 
 }  // namespace hilmark::reports

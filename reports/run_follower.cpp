@@ -91,6 +91,7 @@ Result<void> RunFollower::run_started(const Event& event) {
   run_.seed = event.number("seed");
   run_.rounds = std::max<std::int64_t>(event.number("rounds"), 1);
   run_.strict = event.flag("strict");
+  run_.long_time = event.flag("long");
   if (run_.rounds > max_rounds) return fail(ErrorKind::usage, "{} rounds are more than {}", run_.rounds, max_rounds);
   return {};
 }

@@ -25,8 +25,9 @@ struct RunStory {
   std::vector<std::string> command;
   std::int64_t seed = 0;
   std::int64_t rounds = 1;
-  bool strict = false;  ///< a warning counts as a failure
-  std::string outcome;  ///< empty: the log was cut off
+  bool strict = false;     ///< a warning counts as a failure
+  bool long_time = false;  ///< cases might take hours
+  std::string outcome;     ///< empty: the log was cut off
   std::optional<std::int64_t> exit;
 };
 

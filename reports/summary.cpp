@@ -29,6 +29,7 @@ boost::json::object run_object(const RunStory& run) {
           {"seed", run.seed},
           {"rounds", run.rounds},
           {"strict", run.strict},
+          {"long", run.long_time},
           {"started", run.started},
           {"finished", text_or_null(run.finished)}};
 }

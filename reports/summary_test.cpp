@@ -63,6 +63,16 @@ TEST_F(Summary, TheTerminalIsToldClaimEvidenceAndCommandAndTheCountsLast) {
             "14 verdicts on 2 units (VIRTUAL): 2 passed, 2 failed, 2 warnings, 2 inconclusive, 4 skipped, 2 errors");
 }
 
+TEST_F(Summary, ARunThatMightTakeHoursIsRepeatedAsOne) {
+  std::vector<std::string> events = sample_run();
+  events[0].insert(1, "\"long\":true,");
+  write_lines(events_, events);
+  EXPECT_TRUE(summary().at("run").at("long").as_bool());
+  std::vector<std::string> lines;
+  ASSERT_TRUE(tell_run(events_, {}, [&](std::string_view line) { lines.emplace_back(line); }));
+  EXPECT_THAT(lines, Contains(HasSubstr("--case SNI-01 --long --firmware")));
+}
+
 TEST_F(Summary, TheTerminalIsNotFlooded) {
   std::vector<std::string> lines;
   ASSERT_TRUE(tell_run(events_, {.colour = false, .max_findings = 1},

@@ -15,7 +15,8 @@ struct TerminalOptions {
 };
 
 /// The claim, message, evidence and command of each case that was not passed, then a line for each unit; the last line
-/// counts all verdicts. Each call of `line` is one line without LF.
+/// counts all verdicts. Each call of `line` is one line without LF. Errors (usage): the log cannot be read, or
+/// contradicts itself: file and line.
 [[nodiscard]] Result<void> tell_run(const std::filesystem::path& events, const TerminalOptions& options,
                                     const std::function<void(std::string_view)>& line);
 

@@ -12,14 +12,15 @@ namespace hilmark::reports {
 
 class TextOutput {
  public:
+  /// Errors (usage): it cannot be made.
   [[nodiscard]] static Result<TextOutput> to_file(const std::filesystem::path& path);
   [[nodiscard]] static TextOutput to_stdout();
   TextOutput(TextOutput&& other) noexcept = default;
   TextOutput& operator=(TextOutput&&) = delete;
   ~TextOutput();  ///< removes what was not finished
 
-  void write(std::string_view text);  ///< buffered; a failure is told by finish()
-  [[nodiscard]] Result<void> finish();
+  void write(std::string_view text);    ///< buffered; a failure is told by finish()
+  [[nodiscard]] Result<void> finish();  ///< errors (rig): something of it could not be written
 
  private:
   TextOutput(UniqueFd fd, std::filesystem::path path) : fd_(std::move(fd)), path_(std::move(path)) {}

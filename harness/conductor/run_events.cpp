@@ -35,6 +35,7 @@ json::object run_started_event(const RunOptions& options, const ConductorParts& 
           {"seed", run.seed},
           {"rounds", options.rounds},
           {"strict", options.strict},
+          {"long", options.long_time},
           {"host", host_name()},
           {"pid", ::getpid()}};
 }

@@ -16,8 +16,10 @@ struct RunOptions {
   std::filesystem::path lab;
   Selection selection;
   std::optional<std::filesystem::path> out;  ///< else out/<time>-<id>
-  std::vector<std::string> firmware;         ///< "IMAGE" for all units, "UNIT=IMAGE" for one; the later wins
-  std::int64_t jobs = 0;                     ///< workers at a time; 0: all
+  /// "UNIT=IMAGE" for one unit; "IMAGE" for those of the chip that it names, for all where it names none. The later
+  /// wins.
+  std::vector<std::string> firmware;
+  std::int64_t jobs = 0;  ///< workers at a time; 0: all
   std::int64_t rounds = 1;
   bool long_time = false;                ///< cases may take hours
   std::optional<Milliseconds> deadline;  ///< of the whole run
