@@ -1,15 +1,26 @@
 #!/usr/bin/env bash
-# Style as a test. Run by ./rig check [--all].
+# Style as a test. Run by ./rig check [--all]. Each step first finds the fault in its bad sample (tools/bad_samples).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
 step() { echo "check: $1" >&2; shift; "$@" || { failed=1; echo "check: FAILED" >&2; }; }
+bites() {  # sample command...: the command must fail on it
+  local sample=$1; shift
+  "$@" "$sample" >/dev/null 2>&1 || return 0
+  echo "$1 finds nothing in its bad sample $sample"
+  return 1
+}
 
 sources() { git ls-files '*.c' '*.cpp' '*.h' | grep -v '^tools/bad_samples/'; }
 
 formatted() {
-  ! clang-format --dry-run --Werror tools/bad_samples/badly_formatted.cpp 2>/dev/null || { echo "clang-format finds nothing in its bad sample"; return 1; }
+  bites tools/bad_samples/badly_formatted.cpp clang-format --dry-run --Werror || return 1
   sources | xargs clang-format --dry-run --Werror
+}
+
+valid_boards() {
+  bites tools/bad_samples/bad_board.yaml build/hilmark boards check || return 1
+  build/hilmark boards check boards/*.yaml boards/chips/*.yaml boards/virtual/*.yaml boards/process/*.yaml
 }
 
 changed_sources() {  # what clang-tidy looks at: everything, or what differs from the last landed state
@@ -19,7 +30,10 @@ changed_sources() {  # what clang-tidy looks at: everything, or what differs fro
   { git diff --name-only --diff-filter=d "$base"; git ls-files --others --exclude-standard; } | sort -u | grep -E '\.(c|cpp)$' | grep -v '^tools/bad_samples/'
 }
 
+tidy_alone() { clang-tidy --quiet "$1" -- -std=c++20; }
+
 tidy() {
+  bites tools/bad_samples/untidy.cpp tidy_alone || return 1
   local files
   files=$(changed_sources "$@" | grep -E '\.cpp$' | while read -r file; do
     grep -qF "/$file\"" build/compile_commands.json && echo "$file"; done)
@@ -30,17 +44,10 @@ tidy() {
   printf '%s\n' "$files" | xargs -P 2 -n 4 clang-tidy -p build/tidy --quiet 2>/dev/null
 }
 
-no_drift() {  # the README tells the commands that rig has
-  local command
-  for command in setup build run test check bench; do
-    grep -q "./rig $command" README.md || { echo "README.md does not tell ./rig $command"; return 1; }
-  done
-}
-
 step "clang-format" formatted
 step "arrows between rooms" tools/check_arrows_test.sh
-step "board files" build/hilmark boards check boards/*.yaml boards/chips/*.yaml boards/virtual/*.yaml boards/process/*.yaml
-step "README against rig" no_drift
+step "board files" valid_boards
+step "documents against programs" tools/check_drift_test.sh build/hilmark
 step "clang-tidy" tidy "$@"
 [ $failed = 0 ] && echo "check: clean" >&2
 exit $failed
