@@ -20,7 +20,7 @@ struct Case {
   Level level = Level::must;
   std::string title;   ///< short, for names in reports
   std::string demand;  ///< what the claim demands, one sentence
-  std::string source;  ///< RFC section, the service's rule, or a house rule H1, H2, H3
+  std::string source;  ///< RFC section, the service's rule, or a house rule (H1 to H4, docs/running.md)
   std::vector<Capability> needs;
   std::vector<std::string> defects;     ///< the seeded defects that it must catch
   std::vector<std::string> depends_on;  ///< if one of these failed on the unit, this one is blocked

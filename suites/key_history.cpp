@@ -10,6 +10,7 @@
 
 #include "harness/base/bytes.h"
 #include "harness/base/unique_fd.h"
+#include "harness/base/write_all.h"
 
 namespace hilmark::suites {
 namespace {
@@ -45,16 +46,6 @@ std::optional<std::string> read_all(int fd) {
     if (count == 0) return text;
     text.append(chunk, static_cast<std::size_t>(count));
   }
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 }  // namespace
