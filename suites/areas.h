@@ -22,6 +22,8 @@ void add_session_cases(std::vector<Case>& cases);
 void add_mode_cases(std::vector<Case>& cases);
 void add_provisioning_cases(std::vector<Case>& cases);
 void add_key_cases(std::vector<Case>& cases);
+/// PROV-03, which judges what was said in all others' time.
+void add_leak_case(std::vector<Case>& cases);
 void add_install_cases(std::vector<Case>& cases);
 void add_fleet_cases(std::vector<Case>& cases);
 void add_move_cases(std::vector<Case>& cases);

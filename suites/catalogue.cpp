@@ -26,8 +26,9 @@ const std::vector<Case>& catalogue() {
     add_lifecycle_cases(all);
     add_resolver_cases(all);
     add_endurance_cases(all);
-    // Last: a unit that insists on the sessions which they hand out has no way back.
+    // Late: a unit that insists on the sessions which they hand out has no way back.
     add_session_cases(all);
+    add_leak_case(all);
     return all;
   }();
   return cases;

@@ -36,6 +36,8 @@ TEST(Catalogue, EveryCaseIsCompleteAndFirstOfItsId) {
 
 TEST(Catalogue, TheControlOfAllOthersComesFirst) { EXPECT_EQ(catalogue().at(0).id, "LIFE-06"); }
 
+TEST(Catalogue, WhatIsSaidInAnyCasesTimeIsJudgedAfterAllOfThem) { EXPECT_EQ(catalogue().back().id, "PROV-03"); }
+
 TEST(Verdict, AClaimFailsOnlyIfItsOpportunityWasSeen) {
   Findings findings;
   findings.failures = {"no name"};
