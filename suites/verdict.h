@@ -27,6 +27,11 @@ struct RigTrouble : std::runtime_error {
 struct Inconclusive : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+/// The same, because the unit did not answer in its time though it is there: a case whose claim is about the answer has
+/// more to say to that.
+struct NoAnswer : Inconclusive {
+  using Inconclusive::Inconclusive;
+};
 /// The demand was not met: ends the case as `fail` (`inconclusive` if the opportunity was never seen).
 struct ClaimFailed : std::runtime_error {
   using std::runtime_error::runtime_error;
