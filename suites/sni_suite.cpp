@@ -1,7 +1,10 @@
 // sni: the server name, without which a certificate authority cannot be shared.
+#include <optional>
+
 #include "suites/areas.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/service_ports.h"
 
 namespace hilmark::suites {
 namespace {
@@ -70,33 +73,79 @@ void same_name_on_every_reconnection(Bench& bench) {
   expect_name_after_cut(bench, "a TCP reset in the server's flight", {.reset_after_sent = begun_flight_bytes});
 }
 
-// Moves the unit from account A to B, has it connect anew, watches it for a while, and resets it.
-// Assures that nothing of the old account's name outlives the change.
-// Fails firmware that keeps the name in a cached TLS context or a session store.
-void new_name_after_a_move(Bench& bench) {
-  const std::uint64_t laid_out = bench.lay_out({{bench.account_a(), cloud::CertificateMode::default_mode, true},
-                                                {bench.account_b(), cloud::CertificateMode::sni_only, true}});
-  if (!bench.await_served(laid_out, bench.reconnect_limit())) throw Inconclusive("not served in A before the move");
-  bench.move_to(bench.account_b());
-  // Its first connection may have come before its confirmation did, so that another is provoked.
-  const std::uint64_t mark = bench.drop_connections();
-  (void)bench.await_hello(mark, bench.reconnect_limit());
-  bench.watch(bench.watch_window());
-  // What it knew of addresses holds no longer, so that it asks again.
-  (void)bench.await_hello(bench.drop_connections(), bench.reconnect_limit());
-  (void)bench.await_hello(bench.reset_unit(), bench.connect_limit());
-  const auto hellos = bench.hellos_since(mark);
-  for (const Hello& hello : hellos) {
-    bench.opportunity(hello.evidence);
-    EXPECT_THAT(hello, CarriesServerName(bench.configured_name()));
-  }
-  const std::string old_name = bench.account(bench.account_a()).endpoint_name();
+/// A ClientHello for MQTT after `mark`, within the limit.
+bool came(Bench& bench, std::uint64_t mark, Milliseconds limit) {
+  return bench
+      .await_hello(mark, limit,
+                   [](const Evidence& piece) {
+                     return !is_meant_for_https(Hello::from(std::make_shared<const Evidence>(piece)));
+                   })
+      .has_value();
+}
+
+void expect_no_question_for(Bench& bench, const std::string& old_name, std::uint64_t mark) {
   const auto asks_for_old = [&](const Evidence& piece) {
     return piece.kind == "dns_question" && same_name(piece.text("name"), old_name);
   };
   for (const EvidencePtr& question : bench.all(asks_for_old, mark)) {
     bench.rests_on(question);
     ADD_FAILURE() << "DNS question #" << question->number << " is for the old name " << old_name;
+  }
+}
+
+/// In requests on the connections of these ClientHellos.
+void expect_no_request_to(Bench& bench, const std::string& old_name, const std::vector<Hello>& hellos) {
+  std::size_t requests = 0;
+  for (const Hello& hello : hellos) {
+    for (const EvidencePtr& request : bench.seen("http_request", hello.evidence->number)) {
+      if (request->connection != hello.evidence->connection) continue;
+      ++requests;
+      if (!same_name(host_without_port(request->text("host")), old_name)) continue;
+      bench.rests_on(request);
+      ADD_FAILURE() << "HTTP request #" << request->number << " is for the Host " << request->text("host")
+                    << ", the old name";
+    }
+  }
+  bench.note(fmt::format("HTTP requests whose Host was judged: {}", requests));
+}
+
+// Moves the unit from account A to B, has it connect anew, watches it for a while, and resets it. Of one that publishes
+// by HTTPS the requests are read as well.
+// Assures that nothing of the old account's name outlives the change.
+// Fails firmware that keeps the name in a cached TLS context, a session store or an HTTP client.
+void new_name_after_a_move(Bench& bench) {
+  std::optional<FurtherPort> https;
+  try {
+    if (bench.can(Capability::https)) https.emplace(bench, cloud::Listener::https, https_port);
+  } catch (const NotApplicable& why) {
+    bench.note(fmt::format("its HTTPS was not watched: {}", why.what()));
+  }
+  const std::uint64_t laid_out = bench.lay_out({{bench.account_a(), cloud::CertificateMode::default_mode, true},
+                                                {bench.account_b(), cloud::CertificateMode::sni_only, true}});
+  if (!bench.await_served(laid_out, bench.reconnect_limit())) throw Inconclusive("not served in A before the move");
+  bench.move_to(bench.account_b());
+  // Its first connection may have come before its confirmation did, so that another is provoked.
+  const std::uint64_t mark = bench.drop_connections();
+  const bool came_at_once = came(bench, mark, bench.reconnect_limit());
+  bench.watch(bench.watch_window());
+  // What it knew of addresses holds no longer, so that it asks again.
+  const bool came_again = came(bench, bench.drop_connections(), bench.reconnect_limit());
+  const bool came_after_reset = came(bench, bench.reset_unit(), bench.connect_limit());
+  const auto hellos = bench.hellos_since(mark);
+  for (const Hello& hello : hellos) {
+    // That HTTPS has a name at all is another case's claim.
+    if (is_meant_for_https(hello) && hello.names.empty()) continue;
+    bench.opportunity(hello.evidence);
+    EXPECT_THAT(hello, CarriesServerName(bench.configured_name()));
+  }
+  const std::string old_name = bench.account(bench.account_a()).endpoint_name();
+  expect_no_question_for(bench, old_name, mark);
+  if (https) expect_no_request_to(bench, old_name, hellos);
+  if (!came_at_once || !came_again) {
+    throw Inconclusive("no ClientHello within " + in_ms(bench.reconnect_limit()) + " of a close after the move");
+  }
+  if (!came_after_reset) {
+    throw Inconclusive("no ClientHello within " + in_ms(bench.connect_limit()) + " of the reset after the move");
   }
 }
 
@@ -148,7 +197,7 @@ void add_sni_cases(std::vector<Case>& cases) {
                    .title = "only the new name after a move",
                    .demand =
                        "from the first ClientHello after the change is confirmed every name is the new endpoint's, "
-                       "over one reset as well, and no DNS question is for the old one",
+                       "over one reset as well, and neither a DNS question nor an HTTP request is for the old one",
                    .source = "RFC 6066 section 3; the service's rule for SNI_ONLY",
                    .needs = {Capability::reset, Capability::endpoint},
                    .defects = {"sni-stale", "dns-stale"},

@@ -6,6 +6,7 @@
 #include "suites/bench.h"
 #include "suites/case.h"
 #include "suites/matchers.h"
+#include "suites/service_ports.h"
 
 namespace hilmark::suites {
 namespace {
@@ -120,6 +121,13 @@ TEST(Matchers, OneOfTheProtocolsThatAreOfferedIsEnough) {
   EXPECT_THAT(offering({"mqtt", "x-amzn-mqtt-ca"}), OffersProtocol("x-amzn-mqtt-ca"));
   EXPECT_THAT(offering({"x-amzn-mqtt"}), Not(OffersProtocol("x-amzn-mqtt-ca")));
   EXPECT_THAT(offering({}), Not(OffersProtocol("x-amzn-mqtt-ca")));
+}
+
+TEST(Host, IsComparedWithoutItsPort) {
+  EXPECT_EQ(host_without_port("a.test:8443"), "a.test");
+  EXPECT_EQ(host_without_port("a.test"), "a.test");
+  EXPECT_EQ(host_without_port("a.test:x"), "a.test:x");
+  EXPECT_EQ(host_without_port(""), "");
 }
 
 TEST(Matchers, AFailureReadsAsAFinding) {
