@@ -18,7 +18,8 @@ std::vector<Offer> offers_in(const Evidence& hello) {
     if (fields == nullptr) continue;
     Evidence view;
     view.data = *fields;
-    offers.push_back({view.text("kind"), view.text("id"), view.flag("ours"), view.text("account")});
+    offers.push_back(
+        {view.text("kind"), view.text("id"), view.flag("ours"), view.text("account"), view.text("certificate_id")});
   }
   return offers;
 }

@@ -24,7 +24,8 @@ struct Offer {
   std::string kind;  ///< "session_id", "ticket", "pre_shared_key"
   std::string id;    ///< of its octets
   bool ours = false;
-  std::string account;  ///< of ours: whose endpoint had issued it
+  std::string account;         ///< of ours: whose endpoint had issued it
+  std::string certificate_id;  ///< of ours: under which it was issued; empty: none had been shown yet
 };
 
 /// A ClientHello as the endpoint read it.
