@@ -16,6 +16,28 @@ std::size_t most_within(const std::vector<EvidencePtr>& attempts, Milliseconds w
   return most;
 }
 
+std::optional<Milliseconds> longest_interval(const std::vector<EvidencePtr>& attempts, std::size_t intervals) {
+  if (attempts.size() < 2 || intervals == 0) return std::nullopt;
+  SteadyTime::duration longest{0};
+  for (std::size_t i = attempts.size() - std::min(intervals, attempts.size() - 1); i < attempts.size(); ++i) {
+    longest = std::max(longest, attempts[i]->at - attempts[i - 1]->at);
+  }
+  return std::chrono::duration_cast<Milliseconds>(longest);
+}
+
+bool is_served_after(const Evidence& met, const std::vector<EvidencePtr>& seen) {
+  const auto has_ended = [&](const EvidencePtr& connack) {
+    return std::any_of(seen.begin(), seen.end(), [&](const EvidencePtr& piece) {
+      return piece->kind == "closed" && piece->connection == connack->connection;
+    });
+  };
+  return std::any_of(seen.begin(), seen.end(), [&](const EvidencePtr& piece) {
+    if (piece->kind != "connack" || has_ended(piece)) return false;
+    if (piece->number == met.number) return true;
+    return met.connection == 0 ? piece->number > met.number : piece->connection > met.connection;
+  });
+}
+
 void expect_no_storm(Bench& bench, std::uint64_t after) {
   const auto attempts = bench.seen("tcp_accepted", after);
   const Milliseconds window = bench.info().timing.storm_window;

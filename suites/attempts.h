@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "suites/bench.h"
 
@@ -14,6 +16,15 @@ constexpr std::size_t attempts_worth_a_warning = 10;      ///< in any window: mo
 
 /// Most connections that began within any `window`.
 [[nodiscard]] std::size_t most_within(const std::vector<EvidencePtr>& attempts, Milliseconds window);
+
+/// The longest time between two attempts in a row, of the last `intervals` of them; nullopt: there were no two.
+[[nodiscard]] std::optional<Milliseconds> longest_interval(const std::vector<EvidencePtr>& attempts,
+                                                           std::size_t intervals);
+
+/// Of the endpoint's evidence since a fault began: whether the unit, which met that with `met`, is served by a
+/// connection of its own that has not ended. Where `met` is a CONNACK, the fault passed the unit by, and that
+/// connection counts.
+[[nodiscard]] bool is_served_after(const Evidence& met, const std::vector<EvidencePtr>& seen);
 
 /// Claims that since `after` the unit kept to the bound.
 void expect_no_storm(Bench& bench, std::uint64_t after);
