@@ -62,7 +62,7 @@ EvidencePtr await_refusal_of(Bench& bench, const Hello& hello) {
 
 // Answers all ClientHellos by a fatal unrecognized_name alert for a while, three at least, and then none.
 // Assures that a device whose name is not known yet does not turn itself into one that nobody can route.
-// Fails firmware that takes the alert for a server which knows no SNI, or that tries again without a pause.
+// Fails firmware that takes the alert for a server which knows no SNI, that tries again without a pause, or never.
 void name_kept_after_unrecognized_name(Bench& bench) {
   constexpr int refusals = 3;
   bench.cloud().set_deviation({.tls = {.refuse_name = true}});
@@ -116,7 +116,7 @@ void add_sni_answer_cases(std::vector<Case>& cases) {
        .demand = "fatal unrecognized_name alerts, for 60 s, lead to retries with back-off, not to one without SNI",
        .source = "RFC 6066 section 3; the service's rule for SNI_ONLY",
        .needs = {Capability::reset},
-       .defects = {"sni-drop-on-alert", "reconnect-storm"},
+       .defects = {"sni-drop-on-alert", "reconnect-storm", "give-up-after-refusal"},
        .depends_on = {"LIFE-06", "SNI-01", "SNI-02"},
        .opportunity = "a retry after the alert",
        .waits = true,
