@@ -200,7 +200,7 @@ void add_sni_cases(std::vector<Case>& cases) {
                        "over one reset as well, and neither a DNS question nor an HTTP request is for the old one",
                    .source = "RFC 6066 section 3; the service's rule for SNI_ONLY",
                    .needs = {Capability::reset, Capability::endpoint},
-                   .defects = {"sni-stale", "dns-stale"},
+                   .defects = {"sni-stale", "dns-stale", "http-host-stale"},
                    .depends_on = {"LIFE-06", "SNI-01", "SNI-02", "SNI-03"},
                    .opportunity = "a ClientHello after the change",
                    .waits = true,

@@ -1,6 +1,7 @@
 #include "boards/process/openssl_client/https_publisher.h"
 
 #include <cctype>
+#include <fstream>
 
 namespace openssl_client {
 namespace {
@@ -24,8 +25,17 @@ std::string percent_encoded(const std::string& text) {
 
 }  // namespace
 
-std::string publish_request(const Settings& settings, const std::string& payload) {
-  return "POST /topics/" + percent_encoded(settings.topic) + "?qos=1 HTTP/1.1\r\nHost: " + settings.endpoint +
+std::string host_of(const Settings& settings) {
+  if (settings.defect != Defect::http_host_stale) return settings.endpoint;
+  const std::string file = settings.ticket_file + ".host";
+  std::string first;
+  if (std::ifstream(file) >> first) return first;
+  std::ofstream(file) << settings.endpoint;
+  return settings.endpoint;
+}
+
+std::string publish_request(const Settings& settings, const std::string& host, const std::string& payload) {
+  return "POST /topics/" + percent_encoded(settings.topic) + "?qos=1 HTTP/1.1\r\nHost: " + host +
          "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(payload.size()) + "\r\n\r\n" + payload;
 }
@@ -33,7 +43,7 @@ std::string publish_request(const Settings& settings, const std::string& payload
 std::string HttpsPublisher::publish(const LinkPlan& plan) const {
   TlsLink link(settings_, tickets_);
   link.open(plan);
-  const std::string request = publish_request(settings_, "{\"counter\":" + std::to_string(count_) + "}");
+  const std::string request = publish_request(settings_, host_, "{\"counter\":" + std::to_string(count_) + "}");
   link.send({request.begin(), request.end()});
   const auto deadline = Clock::now() + answer_limit;
   std::string answer;

@@ -1,7 +1,9 @@
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "boards/process/openssl_client/backoff.h"
 #include "boards/process/openssl_client/claim_session.h"
@@ -336,11 +338,23 @@ TEST_F(Tickets, AFileOfJunkIsEmpty) {
   EXPECT_EQ(store("key-1").take("a.example"), nullptr);
 }
 
+TEST(Https, HostIsTheEndpointAndWithTheDefectTheFirstOne) {
+  Settings settings;
+  settings.ticket_file = testing::TempDir() + "openssl_client_" + std::to_string(::getpid()) + ".tickets";
+  settings.endpoint = "a.example";
+  EXPECT_EQ(host_of(settings), "a.example");
+  settings.defect = Defect::http_host_stale;
+  EXPECT_EQ(host_of(settings), "a.example");
+  settings.endpoint = "b.example";
+  EXPECT_EQ(host_of(settings), "a.example");
+  std::remove((settings.ticket_file + ".host").c_str());
+}
+
 TEST(Https, RequestNamesItsTopicInOneSegment) {
   Settings settings;
   settings.endpoint = "a.example";
   settings.topic = "units/1 é";
-  const std::string request = publish_request(settings, "hello");
+  const std::string request = publish_request(settings, settings.endpoint, "hello");
   EXPECT_THAT(request, ::testing::StartsWith("POST /topics/units%2F1%20%C3%A9?qos=1 HTTP/1.1\r\nHost: a.example\r\n"));
   EXPECT_THAT(request, ::testing::EndsWith("Content-Length: 5\r\n\r\nhello"));
 }
