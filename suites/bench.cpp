@@ -149,9 +149,16 @@ pki::DeviceCredential Bench::another_identity(const cloud::Place& place) {
 Bench::PowerCut Bench::cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) {
   if (info().kind == UnitKind::process) throw NotApplicable("a program has no power that could be cut while it works");
   const std::uint64_t before = now();
-  const auto confirmed = parts_.unit.cut_power_during(work, after);
+  Milliseconds took{0};
+  const auto timed = [&] {
+    const SteadyTime begun = time();
+    auto done = work();
+    took = since(begun);
+    return done;
+  };
+  const auto confirmed = parts_.unit.cut_power_during(timed, after);
   if (!confirmed) check(fail(confirmed.error()));
-  return {end_of_former_life(before), *confirmed};
+  return {end_of_former_life(before), *confirmed, took};
 }
 
 Bench::PowerCut Bench::install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after) {

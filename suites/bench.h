@@ -91,6 +91,7 @@ class Bench {
   struct PowerCut {
     std::uint64_t mark = 0;  ///< as power_cycle_unit() returns it
     bool too_late = false;   ///< the unit had confirmed all that it was told before its power went
+    Milliseconds took{0};    ///< what was done meanwhile, until it was confirmed or failed
   };
   /// The same, with the unit's power cut `after` the beginning. What the unit holds is to be seen, and told by hold().
   [[nodiscard]] PowerCut install_with_power_cut(const pki::DeviceCredential& identity, Milliseconds after);
