@@ -67,8 +67,8 @@ EvidencePtr open_connection(Bench& bench, std::uint64_t after) {
   const EvidencePtr& newest = served.back();
   const auto ends = bench.all(
       [&](const Evidence& piece) {
-        // What was denied is closed, if it is not yet.
-        return piece.connection == newest->connection && (piece.kind == "closed" || piece.kind == "mqtt_denied");
+        const bool ends_it = piece.kind == "closed" || (piece.kind == "mqtt_denied" && piece.text("answer") == "close");
+        return piece.connection == newest->connection && ends_it;
       },
       newest->number);
   return ends.empty() ? newest : nullptr;
