@@ -101,7 +101,7 @@ struct ClaimBundle {
   std::string template_name;  ///< of provisioning
 };
 
-/// A firmware image, read and checked (see drivers/dfu/firmware_image.h for the formats).
+/// A firmware image, read and checked (see drivers/image/firmware_image.h for the formats).
 struct FirmwareImage {
   std::string path;
   std::string build_id;       ///< what the running firmware must report; empty for formats that carry none

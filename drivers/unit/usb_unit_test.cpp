@@ -10,7 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "drivers/dfu/firmware_image.h"
+#include "drivers/image/firmware_image.h"
 #include "harness/base/child_process.h"
 
 namespace hilmark {

@@ -8,7 +8,7 @@
 
 #include <fmt/chrono.h>
 
-#include "drivers/dfu/firmware_image.h"
+#include "drivers/image/firmware_image.h"
 #include "drivers/usb/usb_context.h"
 #include "fixtures/cloud/broker/broker_program.h"
 #include "harness/base/bytes.h"

@@ -1,6 +1,6 @@
 #include "harness/conductor/unit_factory.h"
 
-#include "drivers/dfu/firmware_image.h"
+#include "drivers/image/firmware_image.h"
 #include "drivers/process/process_unit.h"
 #include "drivers/unit/usb_unit.h"
 

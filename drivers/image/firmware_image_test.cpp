@@ -1,4 +1,4 @@
-#include "drivers/dfu/firmware_image.h"
+#include "drivers/image/firmware_image.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
