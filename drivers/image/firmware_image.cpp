@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <zlib.h>
 
+#include "drivers/image/uf2.h"
+
 namespace hilmark {
 namespace {
 
@@ -118,6 +120,31 @@ Result<FirmwareImage> raw_image(const std::string& path, Bytes content, const Im
   return FirmwareImage{path, "", "", "", rules.base, std::move(content)};
 }
 
+/// The last block of a UF2 file is as long as all others, so what it holds may be followed by filling.
+void drop_filling(Bytes& content) {
+  constexpr std::size_t page_bytes = 256;
+  if (content.size() < header_bytes || !starts_with(content, header_magic)) return;
+  const std::uint64_t wanted = header_bytes + std::uint64_t{word_at(content, 12)} + trailer_bytes;
+  if (content.size() > wanted && content.size() - wanted < page_bytes) content.resize(static_cast<std::size_t>(wanted));
+}
+
+Result<FirmwareImage> uf2_image(const std::string& path, const Bytes& file, const ImageRules& rules) {
+  if (!rules.uf2_family) return fail(ErrorKind::usage, "{}: the chip file of {} names no UF2 family", path, rules.chip);
+  auto found = read_uf2_for(path, file, *rules.uf2_family);
+  if (!found) return fail(found.error());
+  if (found->address != rules.base) {
+    return fail(ErrorKind::usage, "{} is for the address {:#010x}, images of chip {} belong at {:#010x}", path,
+                found->address, rules.chip, rules.base);
+  }
+  if (found->content.size() > rules.max_bytes) {
+    return fail(ErrorKind::usage, "{} holds {} bytes, chip {} takes {} at most", path, found->content.size(),
+                rules.chip, rules.max_bytes);
+  }
+  drop_filling(found->content);
+  if (starts_with(found->content, header_magic)) return hilmark_image(path, std::move(found->content), rules);
+  return FirmwareImage{path, "", "", "", found->address, std::move(found->content)};
+}
+
 }  // namespace
 
 std::string chip_named_by_image(const std::filesystem::path& path) {
@@ -130,10 +157,12 @@ Result<FirmwareImage> check_firmware_image(const std::string& path, Bytes conten
   if (content.empty()) return fail(ErrorKind::usage, "{} is empty", path);
   if (const auto taken = take_suffix(path, content, rules); !taken) return fail(taken.error());
   const bool is_hilmark = starts_with(content, header_magic);
-  const std::string format = is_hilmark ? "hilmark" : "bin";
+  const bool has_blocks = is_uf2(content);
+  const std::string format = is_hilmark ? "hilmark" : (has_blocks ? "uf2" : "bin");
   if (rules.formats.count(format) == 0) {
     return fail(ErrorKind::usage, "{} is of the format {}, which chip {} does not take", path, format, rules.chip);
   }
+  if (has_blocks) return uf2_image(path, content, rules);
   if (content.size() > rules.max_bytes) {
     return fail(ErrorKind::usage, "{} has {} bytes, chip {} takes {} at most", path, content.size(), rules.chip,
                 rules.max_bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -17,10 +18,13 @@ struct ImageRules {
   std::uint32_t base = 0;  ///< where an image belongs
   std::size_t max_bytes = 0;
   UsbId bootloader;  ///< a DFU suffix must name it, or any
+  /// What a UF2 file must name; none: the chip takes no UF2 files.
+  std::optional<std::uint32_t> uf2_family = std::nullopt;
 };
 
 /// Formats: "hilmark" (boards/wire.md: both sums, all sizes, the build id and the chip are checked) and "bin" (raw, for
-/// `base`); either may end with a DFU 1.1 suffix (appendix B), whose sum and ids are checked and which is not written.
+/// `base`); either may end with a DFU 1.1 suffix (appendix B), whose sum and ids are checked and which is not written;
+/// "uf2" (drivers/image/uf2.h), whose family and address are checked, and what it holds, if that is a hilmark image.
 /// Errors: usage, one sentence: cannot be read, damaged, cut short, too large, for another chip or board.
 [[nodiscard]] Result<FirmwareImage> load_firmware_image(const std::filesystem::path& path, const ImageRules& rules);
 /// The same for a file's content.

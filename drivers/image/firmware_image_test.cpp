@@ -5,6 +5,8 @@
 #include <openssl/sha.h>
 #include <zlib.h>
 
+#include "drivers/image/uf2.h"
+#include "drivers/image/uf2_testing.h"
 #include "harness/base/temporary_folder.h"
 
 namespace hilmark {
@@ -152,6 +154,43 @@ TEST(FirmwareImage, ADfuSuffixIsCheckedAndNotWritten) {
   Bytes damaged = with_suffix({1, 2, 3}, 0xdf11);
   damaged[0] ^= 1;
   EXPECT_THAT(refusal(damaged), HasSubstr("DFU suffix does not fit"));
+}
+
+const ImageRules pico_rules{"rp2040", {"uf2"}, 0x10000000, 4096, {0x2e8a, 3}, uf2_family_rp2040};
+
+TEST(FirmwareImage, AUf2FileIsTakenForItsFamily) {
+  const Bytes content(512, 7);
+  const auto image = check_firmware_image("a.uf2", uf2_file_of(content, 0x10000000, uf2_family_rp2040), pico_rules);
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->address, 0x10000000U);
+  EXPECT_EQ(image->content, content);
+  EXPECT_EQ(image->build_id, "");
+  const auto refused = [&](std::uint32_t address, std::uint32_t family, std::size_t size_bytes,
+                           const ImageRules& by = pico_rules) {
+    return refusal(uf2_file_of(Bytes(size_bytes, 7), address, family), "a.uf2", by);
+  };
+  EXPECT_THAT(refused(0x10000000, uf2_family_rp2350_arm_s, 512), HasSubstr("for another chip"));
+  EXPECT_THAT(refused(0x10000100, uf2_family_rp2040, 512), HasSubstr("images of chip rp2040 belong at 0x10000000"));
+  EXPECT_EQ(refused(0x10000000, uf2_family_rp2040, 4096), "accepted");
+  EXPECT_THAT(refused(0x10000000, uf2_family_rp2040, 4097), HasSubstr("takes 4096 at most"));
+  EXPECT_THAT(refused(0x10000000, uf2_family_rp2040, 512, rules), HasSubstr("of the format uf2"));
+  ImageRules without_family = pico_rules;
+  without_family.uf2_family.reset();
+  EXPECT_THAT(refused(0x10000000, uf2_family_rp2040, 512, without_family), HasSubstr("names no UF2 family"));
+}
+
+TEST(FirmwareImage, AHilmarkImageInAUf2FileIsCheckedAsOne) {
+  const Bytes content = golden("rp2040");
+  const auto image = check_firmware_image("a.uf2", uf2_file_of(content, 0x10000000, uf2_family_rp2040), pico_rules);
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->content, content) << "without the filling of its last block";
+  EXPECT_EQ(image->variant, "golden");
+  EXPECT_THAT(refusal(uf2_file_of(golden(), 0x10000000, uf2_family_rp2040), "a.uf2", pico_rules),
+              HasSubstr("built for stm32h7"));
+  Bytes damaged = content;
+  damaged[200] ^= 1;
+  EXPECT_THAT(refusal(uf2_file_of(damaged, 0x10000000, uf2_family_rp2040), "a.uf2", pico_rules),
+              HasSubstr("is damaged"));
 }
 
 TEST(FirmwareImage, IsReadFromItsFile) {
