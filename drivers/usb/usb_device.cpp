@@ -135,14 +135,30 @@ UsbResult<Bytes> UsbDevice::control_in(const UsbSetup& setup, std::uint16_t leng
 UsbResult<void> UsbDevice::bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit) {
   const SystemClock clock;
   const Deadline deadline(clock, limit);
-  while (!data.empty()) {
+  do {
     int sent = 0;
     const int code = libusb_bulk_transfer(handle_, endpoint, const_cast<unsigned char*>(data.data()),
                                           static_cast<int>(data.size()), &sent, limit_of(deadline.left()));
     if (code != 0) return failure(code, fmt::format("writing to endpoint {:#04x}", endpoint));
     data = data.subspan(static_cast<std::size_t>(sent));
-  }
+  } while (!data.empty());
   return {};
+}
+
+UsbResult<Bytes> UsbDevice::bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit) {
+  Bytes buffer(length);
+  int came = 0;
+  const int code =
+      libusb_bulk_transfer(handle_, endpoint, buffer.data(), static_cast<int>(length), &came, limit_of(limit));
+  if (code != 0) return failure(code, fmt::format("reading from endpoint {:#04x}", endpoint));
+  buffer.resize(static_cast<std::size_t>(came));
+  return buffer;
+}
+
+UsbResult<void> UsbDevice::clear_halt(std::uint8_t endpoint) {
+  const int code = libusb_clear_halt(handle_, endpoint);
+  if (code == 0) return {};
+  return failure(code, fmt::format("clearing the halt of endpoint {:#04x}", endpoint));
 }
 
 void UsbDevice::reset_bus() {

@@ -67,7 +67,12 @@ class UsbDevice {
   [[nodiscard]] UsbResult<void> control_out(const UsbSetup& setup, ByteView data, Milliseconds limit);
   /// What came, which may be shorter than `length`.
   [[nodiscard]] UsbResult<Bytes> control_in(const UsbSetup& setup, std::uint16_t length, Milliseconds limit);
+  /// No data: one empty packet.
   [[nodiscard]] UsbResult<void> bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit);
+  /// What came until a short packet (an empty one counts) ended it, at most `length` bytes.
+  [[nodiscard]] UsbResult<Bytes> bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit);
+  /// Ends the halt that follows a stall (USB 2.0 section 9.4.1, ENDPOINT_HALT), at the host and at the device.
+  [[nodiscard]] UsbResult<void> clear_halt(std::uint8_t endpoint);
   /// Makes the device enumerate anew, as DFU 1.1 section 5.1 asks of the host after DETACH.
   void reset_bus();
   /// Lets exactly that time pass, unless the device leaves the bus first, which is a failure (gone).
