@@ -12,8 +12,8 @@ enum class BoardState {
   unpowered,    // off the bus
   departing,    // still on the bus, for the host to see the last answers
   starting,     // off the bus, powered
-  bootloader,   // on the bus as 0483:df11
-  application,  // on the bus as 0483:5740
+  bootloader,   // on the bus with the bootloader's ids
+  application,  // on the bus with the application's ids
 };
 [[nodiscard]] std::string_view name_of(BoardState state);
 

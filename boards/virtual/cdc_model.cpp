@@ -8,7 +8,10 @@ namespace virtual_lab {
 namespace {
 
 constexpr std::uint16_t control_interface = 0;
-constexpr std::uint16_t dfu_interface = 2;
+constexpr std::uint16_t way_down_interface = 2;
+
+constexpr std::uint8_t class_to_interface = 0x21;
+constexpr std::uint8_t class_from_interface = 0xa1;
 
 // CDC PSTN 1.2, table 13.
 constexpr std::uint8_t set_line_coding = 0x20;
@@ -16,14 +19,14 @@ constexpr std::uint8_t get_line_coding = 0x21;
 constexpr std::uint8_t set_control_line_state = 0x22;
 constexpr std::uint8_t send_break = 0x23;
 
-UsbDescriptors application_descriptors(const std::string& serial) {
+UsbDescriptors application_descriptors(const std::string& serial, UsbIds ids, CdcModel::WayDown way_down) {
   UsbDescriptors descriptors;
   // Miscellaneous class with interface association (USB IAD ECN): several functions in one device.
   descriptors.device = device_descriptor({.class_code = 0xef,
                                           .subclass = 0x02,
                                           .protocol = 0x01,
-                                          .vendor_id = 0x0483,
-                                          .product_id = 0x5740,
+                                          .vendor_id = ids.vendor,
+                                          .product_id = ids.product,
                                           .device_version = 0x0200});
   Bytes parts{
       8,    0x0b, 0,
@@ -52,24 +55,29 @@ UsbDescriptors application_descriptors(const std::string& serial) {
       7,    5,    CdcModel::data_in,
       0x02, 64,   0,
       0,  // bulk in
-      9,    4,    2,
-      0,    0,    0xfe,
-      0x01, 0x01, 5,  // interface 2: DFU run-time
   };
-  constexpr std::uint8_t can_download_and_upload_will_detach = 0x0b;
-  const Bytes functional = dfu_functional_descriptor(can_download_and_upload_will_detach, 0x011a);
-  parts.insert(parts.end(), functional.begin(), functional.end());
+  const bool has_dfu = way_down == CdcModel::WayDown::dfu;
+  if (has_dfu) {
+    constexpr std::uint8_t can_download_and_upload_will_detach = 0x0b;
+    const Bytes functional = dfu_functional_descriptor(can_download_and_upload_will_detach, 0x011a);
+    parts.insert(parts.end(), {9, 4, way_down_interface, 0, 0, 0xfe, 0x01, 0x01, 5});
+    parts.insert(parts.end(), functional.begin(), functional.end());
+  } else {
+    parts.insert(parts.end(), {9, 4, way_down_interface, 0, 0, 0xff, 0x00, 0x01, 5});
+  }
   descriptors.configuration = configuration_descriptor({.interfaces = 3, .attributes = 0x80}, parts);
-  descriptors.strings = {"hilmark", "Virtual board", serial, "Console", "DFU run-time"};
+  descriptors.strings = {"hilmark", "Virtual board", serial, "Console", has_dfu ? "DFU run-time" : "Reset"};
   return descriptors;
 }
 
 }  // namespace
 
-CdcModel::CdcModel(const std::string& serial) : UsbDevice(application_descriptors(serial)) {}
+CdcModel::CdcModel(const std::string& serial, UsbIds ids, WayDown way_down)
+    : UsbDevice(application_descriptors(serial, ids, way_down)), way_down_(way_down) {}
 
 BulkStep CdcModel::bulk_out(std::uint8_t endpoint, ByteView data) {
   if (endpoint != data_out) return {Handshake::stall, 0};
+  if (data.empty()) return {Handshake::ack, 0};
   const std::size_t size = std::min(data.size(), input_bytes - input_.size());
   if (size == 0) return {Handshake::nak, 0};
   input_.insert(input_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size));
@@ -101,19 +109,27 @@ void CdcModel::consume_input(std::size_t bytes) {
 }
 
 std::optional<std::size_t> CdcModel::class_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
-  constexpr std::uint8_t class_to_interface = 0x21;
-  constexpr std::uint8_t class_from_interface = 0xa1;
-  if (setup.index == control_interface) {
-    if (setup.request_type == class_from_interface && setup.request == get_line_coding) return give(line_coding_, data);
-    if (setup.request_type != class_to_interface) return std::nullopt;
-    if (setup.request == set_line_coding && data.size() == line_coding_.size()) {
-      std::copy(data.begin(), data.end(), line_coding_.begin());
-      return data.size();
+  if (setup.index == control_interface) return console_request(setup, data);
+  if (setup.index != way_down_interface) return std::nullopt;
+  return way_down_ == WayDown::dfu ? dfu_request(setup, data) : reset_request(setup);
+}
+
+std::optional<std::size_t> CdcModel::console_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
+  if (setup.request_type == class_from_interface && setup.request == get_line_coding) return give(line_coding_, data);
+  if (setup.request_type != class_to_interface) return std::nullopt;
+  if (setup.request == set_line_coding && data.size() == line_coding_.size()) {
+    std::copy(data.begin(), data.end(), line_coding_.begin());
+    constexpr std::uint32_t baud_for_bootloader = 1200;
+    if (way_down_ == WayDown::reset_interface && read_u32(line_coding_, 0) == baud_for_bootloader) {
+      leave_for_bootloader();
     }
-    if (setup.request == set_control_line_state || setup.request == send_break) return 0;
-    return std::nullopt;
+    return data.size();
   }
-  if (setup.index != dfu_interface) return std::nullopt;
+  if (setup.request == set_control_line_state || setup.request == send_break) return 0;
+  return std::nullopt;
+}
+
+std::optional<std::size_t> CdcModel::dfu_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
   const auto request = static_cast<DfuRequest>(setup.request);
   const auto state = static_cast<std::uint8_t>(detaching_ ? DfuState::app_detach : DfuState::app_idle);
   if (setup.request_type == class_from_interface && request == DfuRequest::get_status) {
@@ -121,11 +137,28 @@ std::optional<std::size_t> CdcModel::class_request(const SetupPacket& setup, std
   }
   if (setup.request_type == class_from_interface && request == DfuRequest::get_state) return give(Bytes{state}, data);
   if (setup.request_type == class_to_interface && request == DfuRequest::detach) {
-    if (!detaching_) emit({DeviceEvent::Kind::enter_bootloader});
-    detaching_ = true;
+    leave_for_bootloader();
     return 0;
   }
   return std::nullopt;
+}
+
+std::optional<std::size_t> CdcModel::reset_request(const SetupPacket& setup) {
+  constexpr std::uint8_t to_bootsel = 1;
+  constexpr std::uint8_t to_flash = 2;
+  if (setup.request_type != class_to_interface) return std::nullopt;
+  if (setup.request == to_bootsel) {
+    leave_for_bootloader();
+    return 0;
+  }
+  if (setup.request != to_flash) return std::nullopt;
+  emit({DeviceEvent::Kind::restart});
+  return 0;
+}
+
+void CdcModel::leave_for_bootloader() {
+  if (!detaching_) emit({DeviceEvent::Kind::enter_bootloader});
+  detaching_ = true;
 }
 
 }  // namespace virtual_lab

@@ -1,4 +1,5 @@
-// The application's USB side: a CDC-ACM console and a DFU run-time interface (boards/wire.md, "The virtual lab").
+// The application's USB side: a CDC-ACM console, and a DFU run-time interface or a Pico's reset interface
+// (boards/wire.md, "The virtual lab").
 #pragma once
 
 #include <array>
@@ -18,7 +19,12 @@ class CdcModel : public UsbDevice {
   // Input that the firmware does not take is kept up to here; then the endpoint answers NAK.
   static constexpr std::size_t input_bytes = 2048;
 
-  explicit CdcModel(const std::string& serial);
+  // How the host asks the application for the bootloader.
+  enum class WayDown {
+    dfu,              // a DFU run-time interface: DETACH
+    reset_interface,  // the Pico SDK's: a vendor interface, and 1200 baud on the console
+  };
+  explicit CdcModel(const std::string& serial, UsbIds ids = {0x0483, 0x5740}, WayDown way_down = WayDown::dfu);
 
   [[nodiscard]] BulkStep bulk_out(std::uint8_t endpoint, ByteView data) override;
   [[nodiscard]] BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) override;
@@ -35,6 +41,12 @@ class CdcModel : public UsbDevice {
   std::optional<std::size_t> class_request(const SetupPacket& setup, std::span<std::uint8_t> data) override;
 
  private:
+  std::optional<std::size_t> console_request(const SetupPacket& setup, std::span<std::uint8_t> data);
+  std::optional<std::size_t> dfu_request(const SetupPacket& setup, std::span<std::uint8_t> data);
+  std::optional<std::size_t> reset_request(const SetupPacket& setup);
+  void leave_for_bootloader();
+
+  const WayDown way_down_;
   std::deque<std::uint8_t> output_;
   std::deque<std::uint8_t> input_;
   std::uint64_t dropped_output_bytes_ = 0;

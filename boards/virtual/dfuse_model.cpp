@@ -20,10 +20,10 @@ constexpr std::uint8_t read_unprotect = 0x92;
 constexpr std::uint16_t command_block = 0;
 constexpr std::uint16_t first_data_block = 2;
 
-UsbDescriptors bootloader_descriptors(const FlashLayout& layout, const std::string& serial) {
+UsbDescriptors bootloader_descriptors(const FlashLayout& layout, const std::string& serial, UsbIds ids) {
   UsbDescriptors descriptors;
-  descriptors.device =
-      device_descriptor({.usb_version = 0x0100, .vendor_id = 0x0483, .product_id = 0xdf11, .device_version = 0x2200});
+  descriptors.device = device_descriptor(
+      {.usb_version = 0x0100, .vendor_id = ids.vendor, .product_id = ids.product, .device_version = 0x2200});
   Bytes interface { 9, 4, 0, 0, 0, 0xfe, 0x01, 0x02, 4 };
   const Bytes functional = dfu_functional_descriptor(can_download | can_upload | will_detach, 0x011a);
   interface.insert(interface.end(), functional.begin(), functional.end());
@@ -43,8 +43,8 @@ Bytes dfu_functional_descriptor(std::uint8_t attributes, std::uint16_t dfu_versi
   return bytes;
 }
 
-DfuseModel::DfuseModel(FlashMemory& flash, const std::string& serial, MonotonicClock clock)
-    : UsbDevice(bootloader_descriptors(flash.layout(), serial)),
+DfuseModel::DfuseModel(FlashMemory& flash, const std::string& serial, MonotonicClock clock, UsbIds ids)
+    : UsbDevice(bootloader_descriptors(flash.layout(), serial, ids)),
       flash_(flash),
       clock_(std::move(clock)),
       pointer_(flash.layout().base) {}

@@ -55,7 +55,7 @@ class DfuseModel : public UsbDevice {
   static constexpr std::chrono::milliseconds program_time{1};
 
   // `flash` outlives this.
-  DfuseModel(FlashMemory& flash, const std::string& serial, MonotonicClock clock);
+  DfuseModel(FlashMemory& flash, const std::string& serial, MonotonicClock clock, UsbIds ids = {0x0483, 0xdf11});
 
   void bus_reset() override;
 

@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "boards/virtual/bootloader_models.h"
 #include "boards/virtual/hub_model.h"
+#include "boards/virtual/picoboot_model.h"
 
 namespace virtual_lab {
 namespace {
@@ -107,6 +109,27 @@ fs::path find_board_file(const YamlFile& lab, const YAML::Node& unit, const std:
   lab.fail(unit["board"], fmt::format("no file {}.yaml beside the lab file, above it or in a folder boards/", board));
 }
 
+// "2e8a:0003"
+UsbIds read_ids(const YamlFile& board, const YAML::Node& states, const std::string& key) {
+  const std::string text = board.text(states, key);
+  UsbIds ids;
+  const char* const begin = text.data();
+  const auto vendor = std::from_chars(begin, begin + std::min<std::size_t>(4, text.size()), ids.vendor, 16);
+  const bool separated = text.size() == 9 && text[4] == ':' && vendor.ptr == begin + 4;
+  if (!separated || std::from_chars(begin + 5, begin + 9, ids.product, 16).ptr != begin + 9) {
+    board.fail(states[key], fmt::format("expected USB ids such as \"2e8a:0003\" for \"{}\", not \"{}\"", key, text));
+  }
+  return ids;
+}
+
+void read_states(const YamlFile& board, UnitSpec& unit) {
+  const bool has_own_ids = board.root()["states"].IsDefined() || unit.protocol != "dfuse";
+  if (!has_own_ids) return;
+  const YAML::Node states = board.child_map(board.root(), "states");
+  unit.bootloader = read_ids(board, states, "bootloader");
+  unit.application = read_ids(board, states, "application");
+}
+
 void read_chip(const fs::path& board_file, UnitSpec& unit) {
   const YamlFile board(board_file);
   unit.chip = board.text(board.root(), "chip");
@@ -117,12 +140,21 @@ void read_chip(const fs::path& board_file, UnitSpec& unit) {
   const YamlFile chip(board_file.parent_path() / "chips" / (unit.chip + ".yaml"));
   const YAML::Node flasher = chip.child_map(chip.root(), "flasher");
   const YAML::Node image = chip.child_map(chip.root(), "image");
-  if (chip.text(flasher, "protocol") != "dfuse") {
-    chip.fail(flasher["protocol"], "expected \"dfuse\", the only bootloader that virtual boards have");
+  unit.protocol = chip.text(flasher, "protocol");
+  if (!bootloader_protocols().contains(unit.protocol)) {
+    chip.fail(flasher["protocol"], fmt::format("expected a bootloader that virtual boards have: {}",
+                                               fmt::join(bootloader_protocols(), ", ")));
   }
+  read_states(board, unit);
   auto layout = FlashLayout::parse(chip.text(flasher, "layout"));
   if (!layout) chip.fail(flasher["layout"], layout.error());
   unit.layout = std::move(*layout);
+  const auto& sectors = unit.layout.sectors;
+  if (unit.protocol == "picoboot" && std::any_of(sectors.begin(), sectors.end(), [](const FlashSector& sector) {
+        return sector.size != PicobootModel::sector_bytes;
+      })) {
+    chip.fail(flasher["layout"], "expected sectors of 4 KiB, as PICOBOOT erases them");
+  }
   if (chip.number(image, "base") != unit.layout.base) chip.fail(image["base"], "expected the layout's first address");
   unit.image_max_bytes = chip.number(image, "max_bytes");
   if (unit.image_max_bytes > unit.layout.size) chip.fail(image["max_bytes"], "expected no more than the flash has");

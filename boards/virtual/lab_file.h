@@ -7,6 +7,7 @@
 
 #include "boards/virtual/flash_memory.h"
 #include "boards/virtual/result.h"
+#include "boards/virtual/usb_device.h"
 
 namespace virtual_lab {
 
@@ -15,6 +16,9 @@ struct UnitSpec {
   unsigned port = 0;  // of bus 1's hub, from 1 on
   std::string serial;
   std::string chip;
+  std::string protocol = "dfuse";  // of bootloader_protocols()
+  UsbIds bootloader{0x0483, 0xdf11};
+  UsbIds application{0x0483, 0x5740};
   FlashLayout layout;
   std::uint32_t image_max_bytes = 0;  // the sectors from there on are the firmware's
 };

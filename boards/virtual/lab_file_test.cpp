@@ -116,6 +116,34 @@ TEST_F(LabFile, RefusesTwoOfAKind) {
   expect_error(other("two", "1-2", "V1"), "lab.yaml:7", "serial V1 is taken");
 }
 
+TEST_F(LabFile, TakesIdsAndProtocolFromBoardAndChip) {
+  const auto with = [&](const std::string& states, const std::string& flasher) {
+    write("boards/board.yaml", "version: 1\nchip: chip7\n" + states);
+    write("boards/chips/chip7.yaml",
+          "version: 1\nflasher: {" + flasher + "}\nimage: {base: 0x10000000, max_bytes: 9}\n");
+    return read_units(std::string(one_unit));
+  };
+  const std::string states = "states: {bootloader: \"2e8a:0003\", application: \"2E8A:000a\"}\n";
+  const std::string picoboot = "protocol: picoboot, layout: \"@F /0x10000000/8*4Kg\"";
+  const auto units = with(states, picoboot);
+  ASSERT_TRUE(units) << units.error();
+  EXPECT_EQ(units->front().protocol, "picoboot");
+  EXPECT_EQ(units->front().bootloader, (UsbIds{0x2e8a, 0x0003}));
+  EXPECT_EQ(units->front().application, (UsbIds{0x2e8a, 0x000a}));
+  const auto plain = with("", "protocol: dfuse, layout: \"@F /0x10000000/8*4Kg\"");
+  ASSERT_TRUE(plain) << plain.error();
+  EXPECT_EQ(plain->front().protocol, "dfuse");
+  EXPECT_EQ(plain->front().bootloader, (UsbIds{0x0483, 0xdf11}));
+
+  expect_error(with("", picoboot), "boards/board.yaml:1", "\"states\" is missing");
+  expect_error(with(states, "protocol: picoboot, layout: \"@F /0x10000000/8*8Kg\""), "boards/chips/chip7.yaml:2",
+               "sectors of 4 KiB");
+  for (const char* bad : {"2e8a0003", "2e8a:003", "2e8a-0003", "2e8g:0003", "2e8a:00003", "2e8a:000g"}) {
+    expect_error(with("states: {bootloader: \"" + std::string(bad) + "\", application: \"2e8a:000a\"}\n", picoboot),
+                 "boards/board.yaml:3", "expected USB ids");
+  }
+}
+
 TEST_F(LabFile, RefusesBadBoardAndChipFilesInTheirOwnName) {
   const std::string unit(one_unit);
   write("boards/board.yaml", "version: 1\n");
@@ -130,7 +158,7 @@ TEST_F(LabFile, RefusesBadBoardAndChipFilesInTheirOwnName) {
   const std::string flasher = "protocol: dfuse, layout: \"@F /0x08000000/1*128Kg\"";
   const std::string image = "base: 0x08000000, max_bytes: 1024";
   EXPECT_TRUE(chip(flasher, image));
-  expect_error(chip("protocol: picoboot, layout: x", image), "boards/chips/chip7.yaml:2", "dfuse");
+  expect_error(chip("protocol: telepathy, layout: x", image), "boards/chips/chip7.yaml:2", "dfuse, picoboot");
   expect_error(chip("protocol: dfuse, layout: x", image), "boards/chips/chip7.yaml:2", "does not begin with @");
   expect_error(chip(flasher, "base: 0, max_bytes: 1"), "boards/chips/chip7.yaml:3", "first address");
   expect_error(chip(flasher, "base: 0x08000000, max_bytes: 131073"), "boards/chips/chip7.yaml:3", "no more than");

@@ -40,7 +40,7 @@ struct BulkStep {
 struct DeviceEvent {
   enum class Kind {
     start_image,       // DfuSe "leave": the bootloader jumps to the application
-    enter_bootloader,  // DFU DETACH
+    enter_bootloader,  // DFU DETACH, the reset interface, or 1200 baud
     restart,           // the chip resets itself
     port_power,        // hub: `port` is to be switched `on`
     console_input,     // bytes from the host wait for the firmware
@@ -48,6 +48,14 @@ struct DeviceEvent {
   Kind kind;
   unsigned port = 0;
   bool on = false;
+};
+
+// idVendor and idProduct.
+struct UsbIds {
+  std::uint16_t vendor = 0;
+  std::uint16_t product = 0;
+
+  friend bool operator==(const UsbIds&, const UsbIds&) = default;
 };
 
 struct UsbInterface {

@@ -73,6 +73,56 @@ TEST(Cdc, DetachLeadsToTheBootloaderOnce) {
   EXPECT_EQ(state[0], 1);  // appDETACH
 }
 
+class PicoApplication : public testing::Test {
+ protected:
+  bool to_bootloader_once() {
+    const auto events = model.take_events();
+    return events.size() == 1 && events[0].kind == DeviceEvent::Kind::enter_bootloader;
+  }
+  CdcModel model{"V1", {0x2e8a, 0x000a}, CdcModel::WayDown::reset_interface};
+  Bytes none;
+};
+
+TEST_F(PicoApplication, HasAResetInterfaceAndNoDfu) {
+  EXPECT_EQ(model.descriptors().vendor_id(), 0x2e8aU);
+  EXPECT_EQ(model.descriptors().product_id(), 0x000aU);
+  const auto interfaces = model.descriptors().interfaces();
+  ASSERT_EQ(interfaces.size(), 3U);
+  EXPECT_EQ(interfaces[2].class_code, 0xff);
+  EXPECT_EQ(interfaces[2].subclass, 0);
+  EXPECT_EQ(interfaces[2].protocol, 1);
+  const Bytes& configuration = model.descriptors().configuration;
+  EXPECT_EQ(configuration[2] | configuration[3] << 8, static_cast<int>(configuration.size()));
+}
+
+TEST_F(PicoApplication, IsAskedForItsBootloaderOrToRestart) {
+  EXPECT_TRUE(model.control({0x21, 2, 0, 2, 0}, none));
+  EXPECT_EQ(model.take_events().at(0).kind, DeviceEvent::Kind::restart);
+  EXPECT_TRUE(model.control({0x21, 1, 0, 2, 0}, none));
+  EXPECT_TRUE(model.control({0x21, 1, 0, 2, 0}, none));
+  EXPECT_TRUE(to_bootloader_once());
+  EXPECT_FALSE(model.control({0x41, 1, 0, 2, 0}, none)) << "vendor type";
+  EXPECT_FALSE(model.control({0x21, 3, 0, 2, 0}, none));
+}
+
+TEST_F(PicoApplication, TakesTwelveHundredBaudForARequest) {
+  Bytes fast{0x00, 0xc2, 0x01, 0x00, 0, 0, 8};
+  EXPECT_TRUE(model.control({0x21, 0x20, 0, 0, 7}, fast));
+  EXPECT_TRUE(model.take_events().empty());
+  Bytes slow{0xb0, 0x04, 0x00, 0x00, 0, 0, 8};
+  EXPECT_TRUE(model.control({0x21, 0x20, 0, 0, 7}, slow));
+  EXPECT_TRUE(to_bootloader_once());
+  CdcModel other("V1");
+  EXPECT_TRUE(other.control({0x21, 0x20, 0, 0, 7}, slow));
+  EXPECT_TRUE(other.take_events().empty());
+}
+
+TEST(Cdc, TakesAnEmptyPacket) {
+  CdcModel model("V1");
+  EXPECT_EQ(model.bulk_out(CdcModel::data_out, {}).handshake, Handshake::ack);
+  EXPECT_TRUE(model.take_events().empty());
+}
+
 TEST(Cdc, StallsWhatItDoesNotHave) {
   CdcModel model("V1");
   Bytes data(8);

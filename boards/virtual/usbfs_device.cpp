@@ -193,7 +193,8 @@ bool UsbfsDevice::step(Urb& urb) {
     finish(urb, answer.handshake == Handshake::stall ? -EPIPE : (too_short ? -EREMOTEIO : 0));
     return true;
   }
-  while (urb.actual_bytes < urb.data.size()) {
+  // An empty packet is one, too.
+  do {
     const BulkStep answer = model_->bulk_out(urb.endpoint, ByteView(urb.data).subspan(urb.actual_bytes));
     if (answer.handshake == Handshake::nak) return false;
     if (answer.handshake == Handshake::stall) {
@@ -201,7 +202,7 @@ bool UsbfsDevice::step(Urb& urb) {
       return true;
     }
     urb.actual_bytes += answer.bytes;
-  }
+  } while (urb.actual_bytes < urb.data.size());
   finish(urb, 0);
   return true;
 }

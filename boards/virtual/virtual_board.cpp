@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include "boards/virtual/dfuse_model.h"
+#include "boards/virtual/bootloader_models.h"
 
 namespace virtual_lab {
 
@@ -46,7 +46,7 @@ void VirtualBoard::carry_out(const BoardAction& action) {
       return;
     case BoardAction::Kind::join_bus_as_bootloader:
       if (const auto found = image(); !found) log(fmt::format("stays in the bootloader: {}", found.error()));
-      join_bus(std::make_shared<DfuseModel>(flash_, spec_.serial, &std::chrono::steady_clock::now));
+      join_bus(make_bootloader(spec_, flash_));
       return;
     case BoardAction::Kind::join_bus_as_application:
       join_bus(console_);
@@ -63,7 +63,7 @@ void VirtualBoard::carry_out(const BoardAction& action) {
 
 void VirtualBoard::start_core() {
   // A new console each time: nothing that an earlier firmware said is left in it.
-  console_ = std::make_shared<CdcModel>(spec_.serial);
+  console_ = make_application(spec_);
   firmware_end_.clear();
   NativeCore::Ports ports;
   ports.console_output = [this](ByteView bytes) {
@@ -123,7 +123,7 @@ void VirtualBoard::handle_device_event(const DeviceEvent& event) {
     case DeviceEvent::Kind::enter_bootloader:
       return handle(BoardInput::detach);
     case DeviceEvent::Kind::restart:
-      return handle(BoardInput::restart);
+      return handle(model_.state() == BoardState::application ? BoardInput::core_reset : BoardInput::restart);
     case DeviceEvent::Kind::console_input:
       return forward_input();
     case DeviceEvent::Kind::port_power:
