@@ -1,6 +1,5 @@
 #include "drivers/picoboot/picoboot_flasher.h"
 
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -40,6 +40,9 @@ bool port_storage_program(struct port_storage* storage, unsigned sector, uint32_
 
 bool port_storage_erase(struct port_storage* storage, unsigned sector) {
   if (!inside(sector, 0, 0)) return false;
-  posix_bus_put_request(storage->frame, POSIX_BUS_ERASE, address_of(sector, 0), 0);
-  return transact(storage, POSIX_BUS_REQUEST_BYTES, 0);
+  for (uint32_t offset = 0; offset < PORT_STORAGE_SECTOR_BYTES; offset += PORT_STORAGE_ERASE_BYTES) {
+    posix_bus_put_request(storage->frame, POSIX_BUS_ERASE, address_of(sector, offset), 0);
+    if (!transact(storage, POSIX_BUS_REQUEST_BYTES, 0)) return false;
+  }
+  return true;
 }

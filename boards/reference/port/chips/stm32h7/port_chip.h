@@ -7,6 +7,7 @@ enum {
   PORT_STORAGE_BASE = 12 * 128 * 1024,  // of the firmware's sectors, from the flash's beginning
   PORT_STORAGE_SECTORS = 4,
   PORT_STORAGE_SECTOR_BYTES = 128 * 1024,
+  PORT_STORAGE_ERASE_BYTES = PORT_STORAGE_SECTOR_BYTES,
   PORT_STORAGE_WORD_BYTES = 32,
 };
 
