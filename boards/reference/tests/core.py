@@ -8,8 +8,10 @@ import struct
 import threading
 import time
 
-SECTOR_BYTES = 128 * 1024  # of those that are the firmware's, on every chip
-FLASHES = {"stm32h7": (16 * SECTOR_BYTES, 12 * SECTOR_BYTES), "stm32f4": (8 * SECTOR_BYTES, 6 * SECTOR_BYTES)}
+KIB = 1024
+# Bytes of flash, the offset of those that are the firmware's, and how many of these are erased at once.
+FLASHES = {"stm32h7": (2048 * KIB, 1536 * KIB, 128 * KIB), "stm32f4": (1024 * KIB, 768 * KIB, 128 * KIB),
+           "rp2040": (2048 * KIB, 1536 * KIB, 4 * KIB)}
 READ, ERASE, PROGRAM, RESET, ENTER_BOOTLOADER = range(1, 6)
 EFAULT = 14
 DEADLINE_S = 10.0
@@ -52,7 +54,7 @@ class Board:
             self.image = file.read()
         self.header_bytes, self.code_bytes = struct.unpack_from("<II", self.image, 8)
         self.build_id = self.image[48:88].decode()
-        self.flash_bytes, self.owned_from = FLASHES[chip_of(image_path)]
+        self.flash_bytes, self.owned_from, self.sector_bytes = FLASHES[chip_of(image_path)]
         self.flash = bytearray(b"\xff" * self.flash_bytes)
         self.erases = 0
         self.programs = 0
@@ -139,10 +141,10 @@ class Board:
         if address < self.owned_from:
             return fault
         if operation == ERASE:
-            if address % SECTOR_BYTES != 0:
+            if address % self.sector_bytes != 0:
                 return fault
             self.erases += 1
-            self.flash[address : address + SECTOR_BYTES] = b"\xff" * SECTOR_BYTES
+            self.flash[address : address + self.sector_bytes] = b"\xff" * self.sector_bytes
         elif operation == PROGRAM:
             self.programs += 1
             if any(byte != 0xFF for byte in self.flash[address : address + length]):

@@ -160,7 +160,8 @@ class Identity(Bench):
         self.reset(board)
         self.assertEqual(server.wait_served(3).chain, first.chain)
         self.assertEqual(unescaped(board, "Certificate"), chain)
-        self.assertEqual(board.erases, 1)
+        # One sector of the store, which is many of the flash where those are small.
+        self.assertEqual(board.erases, max(1, 64 * 1024 // board.sector_bytes))
 
     def test_refuses_what_does_not_fit_and_keeps_the_old_certificate(self):
         board, _, chain = self.provisioned()
