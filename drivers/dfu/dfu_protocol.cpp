@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint8_t functional_type = 0x21;
 constexpr std::size_t functional_bytes = 9;
+constexpr std::size_t functional_bytes_1_0 = 7;  // without bcdDFUVersion
 
 }  // namespace
 
@@ -42,7 +43,7 @@ std::optional<DfuFunctional> find_dfu_functional(ByteView extra) {
   while (extra.size() >= 2) {
     const std::size_t length = extra[0];
     if (length < 2 || length > extra.size()) return std::nullopt;
-    if (extra[1] == functional_type && length >= functional_bytes) {
+    if (extra[1] == functional_type && length >= functional_bytes_1_0) {
       const auto word = [&](std::size_t at) { return static_cast<std::uint16_t>(extra[at] | extra[at + 1] << 8); };
       return DfuFunctional{(extra[2] & 1) != 0,
                            (extra[2] & 2) != 0,
@@ -50,7 +51,7 @@ std::optional<DfuFunctional> find_dfu_functional(ByteView extra) {
                            (extra[2] & 8) != 0,
                            Milliseconds(word(3)),
                            word(5),
-                           word(7)};
+                           length >= functional_bytes ? word(7) : std::uint16_t{0x0100}};
     }
     extra = extra.subspan(length);
   }

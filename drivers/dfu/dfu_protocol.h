@@ -55,7 +55,7 @@ struct DfuFunctional {
   bool will_detach = false;
   Milliseconds detach_timeout{0};
   std::uint16_t transfer_bytes = 0;  ///< wTransferSize
-  std::uint16_t version = 0;         ///< bcdDFUVersion: 0x0110, or 0x011a for DfuSe
+  std::uint16_t version = 0;         ///< bcdDFUVersion: 0x0110, 0x011a for DfuSe, 0x0100 where it has none (DFU 1.0)
 };
 /// Finds it among the class-specific descriptors behind an interface; nullopt if it is not there or damaged.
 [[nodiscard]] std::optional<DfuFunctional> find_dfu_functional(ByteView extra);

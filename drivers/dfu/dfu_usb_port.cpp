@@ -7,6 +7,7 @@ constexpr int class_application_specific = 0xfe;
 constexpr int subclass_dfu = 1;
 constexpr int protocol_runtime = 1;
 constexpr int protocol_dfu_mode = 2;
+constexpr std::string_view option_bytes_name = "Option Bytes";
 constexpr std::uint8_t out_class_interface = 0x21;
 constexpr std::uint8_t in_class_interface = 0xa1;
 constexpr Milliseconds transfer_limit{5000};
@@ -33,33 +34,74 @@ std::optional<DfuFunctional> functional_of(const std::vector<UsbInterface>& inte
 
 }  // namespace
 
-Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::open(const UsbContext& context, const UsbPlugged& plugged,
-                                                     std::uint32_t address) {
+Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::attach(const UsbContext& context, const UsbPlugged& plugged) {
   auto device = UsbDevice::open(context, plugged);
   if (!device) return fail(device.error().error);
-  const std::string who = (*device)->plugged().text();
   const auto functional = functional_of((*device)->interfaces(), protocol_dfu_mode);
-  if (!functional)
-    return fail(ErrorKind::usage, "{} has no DFU interface; the board file's bootloader ids are wrong", who);
+  if (!functional) {
+    return fail(ErrorKind::usage, "{} has no DFU interface; the board file's bootloader ids are wrong",
+                (*device)->plugged().text());
+  }
   std::unique_ptr<DfuUsbPort> port(new DfuUsbPort(std::move(*device)));
+  port->memory_.functional = *functional;
+  return port;
+}
+
+Result<void> DfuUsbPort::choose(const UsbInterface& interface) {
+  if (const auto claimed = device_->claim(interface.number); !claimed) return fail(claimed.error().error);
+  const auto chosen = device_->set_alternate(interface.number, interface.alternate);
+  if (!chosen) return fail(chosen.error().error);
+  interface_ = static_cast<std::uint16_t>(interface.number);
+  return {};
+}
+
+Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::open(const UsbContext& context, const UsbPlugged& plugged,
+                                                     std::uint32_t address) {
+  auto attached = attach(context, plugged);
+  if (!attached) return attached;
+  DfuUsbPort& port = **attached;
+  const UsbInterface* found = nullptr;
   std::string seen;
-  for (const UsbInterface& interface : port->device_->interfaces()) {
+  for (const UsbInterface& interface : port.device_->interfaces()) {
     if (!is_dfu(interface, protocol_dfu_mode)) continue;
-    const auto name = port->device_->text(interface.name_index);
+    const auto name = port.device_->text(interface.name_index);
     if (!name) return fail(name.error().error);
     seen += (seen.empty() ? "" : ", ") + printable(*name);
     auto layout = parse_dfuse_layout(*name);
-    if (!layout || !layout->covering(address, 1)) continue;
-    if (const auto claimed = port->device_->claim(interface.number); !claimed) return fail(claimed.error().error);
-    const auto chosen = port->device_->set_alternate(interface.number, interface.alternate);
-    if (!chosen) return fail(chosen.error().error);
-    port->memory_ = {std::move(*layout), *functional};
-    port->interface_ = static_cast<std::uint16_t>(interface.number);
-    return port;
+    if (!layout) continue;
+    if (layout->name.starts_with(option_bytes_name)) port.memory_.option_bytes = layout->sectors.front().address;
+    if (found != nullptr || !layout->covering(address, 1)) continue;
+    found = &interface;
+    port.memory_.layout = std::move(*layout);
   }
-  return fail(ErrorKind::usage,
-              "{} has no memory that holds {:#010x}, only: {}; is it the chip that the board file names?", who, address,
-              seen);
+  if (found == nullptr) {
+    return fail(ErrorKind::usage,
+                "{} has no memory that holds {:#010x}, only: {}; is it the chip that the board file names?",
+                port.device_text(), address, seen);
+  }
+  if (const auto chosen = port.choose(*found); !chosen) return fail(chosen.error());
+  return attached;
+}
+
+Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::open_plain(const UsbContext& context, const UsbPlugged& plugged,
+                                                           std::string_view name) {
+  auto attached = attach(context, plugged);
+  if (!attached) return attached;
+  DfuUsbPort& port = **attached;
+  std::string seen;
+  for (const UsbInterface& interface : port.device_->interfaces()) {
+    if (!is_dfu(interface, protocol_dfu_mode)) continue;
+    if (!name.empty()) {
+      const auto text = port.device_->text(interface.name_index);
+      if (!text) return fail(text.error().error);
+      seen += (seen.empty() ? "" : ", ") + printable(*text);
+      if (*text != name) continue;
+    }
+    if (const auto chosen = port.choose(interface); !chosen) return fail(chosen.error());
+    return attached;
+  }
+  return fail(ErrorKind::usage, "{} has no DFU memory named '{}', only: {}; correct the chip file", port.device_text(),
+              name, seen);
 }
 
 DfuPort::Answer DfuUsbPort::send(DfuRequest request, std::uint16_t value, ByteView data) {
@@ -78,21 +120,30 @@ Result<void> DfuUsbPort::wait(Milliseconds time) {
   return {};
 }
 
+Result<void> DfuUsbPort::reset_bus() {
+  device_->reset_bus();
+  return {};
+}
+
+DfuDetachPlan plan_dfu_detach(const DfuFunctional& functional) {
+  return {static_cast<std::uint16_t>(functional.detach_timeout.count()), !functional.will_detach};
+}
+
 Result<bool> dfu_detach(const UsbContext& context, const UsbPlugged& plugged) {
   auto device = UsbDevice::open(context, plugged);
   if (!device) return fail(device.error().error);
   const auto functional = functional_of((*device)->interfaces(), protocol_runtime);
   if (!functional) return false;
+  const DfuDetachPlan plan = plan_dfu_detach(*functional);
   for (const UsbInterface& interface : (*device)->interfaces()) {
     if (!is_dfu(interface, protocol_runtime)) continue;
     if (const auto claimed = (*device)->claim(interface.number); !claimed) return fail(claimed.error().error);
-    const UsbSetup setup{out_class_interface, static_cast<std::uint8_t>(DfuRequest::detach),
-                         static_cast<std::uint16_t>(functional->detach_timeout.count()),
+    const UsbSetup setup{out_class_interface, static_cast<std::uint8_t>(DfuRequest::detach), plan.timeout_ms,
                          static_cast<std::uint16_t>(interface.number)};
     const auto sent = (*device)->control_out(setup, {}, transfer_limit);
     // A board that detaches by itself may be gone before it acknowledges.
     if (!sent && sent.error().fault != UsbFault::gone) return fail(sent.error().error);
-    if (!functional->will_detach) (*device)->reset_bus();
+    if (plan.host_resets_bus) (*device)->reset_bus();
     return true;
   }
   return false;

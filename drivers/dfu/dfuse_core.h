@@ -4,13 +4,9 @@
 
 #include <cstdint>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "drivers/dfu/dfu_protocol.h"
-#include "harness/base/bytes.h"
-#include "harness/base/clock.h"
-#include "harness/base/error.h"
+#include "drivers/dfu/dfu_machine.h"
 
 namespace hilmark {
 
@@ -30,75 +26,22 @@ struct DfuSeOperation {
   std::uint16_t size_bytes = 0;
 };
 
-/// What to do next.
-struct DfuSend {
-  DfuRequest request;
-  std::uint16_t value = 0;
-  Bytes data;
-};
-struct DfuReceive {
-  DfuRequest request;
-  std::uint16_t value = 0;
-  std::uint16_t size_bytes = 0;
-};
-struct DfuWait {
-  Milliseconds time;  ///< exactly: the board's bwPollTimeout
-};
-struct DfuDone {};
-struct DfuFailed {
-  Error error;
-};
-using DfuAction = std::variant<DfuSend, DfuReceive, DfuWait, DfuDone, DfuFailed>;
-
-/// What came of it.
-struct DfuStart {};
-struct DfuSent {};
-struct DfuReceived {
-  ByteView data;
-};
-struct DfuWaited {};
-struct DfuStalled {};
-/// The link broke: the board has left the bus, or answers no more.
-struct DfuGone {
-  Error error;
-};
-using DfuEvent = std::variant<DfuStart, DfuSent, DfuReceived, DfuWaited, DfuStalled, DfuGone>;
-
-class DfuSeCore {
+class DfuSeCore final : public DfuMachine {
  public:
-  explicit DfuSeCore(std::vector<DfuSeOperation> operations) : operations_(std::move(operations)) {}
-
-  /// DfuStart first, then one event for each action until DfuDone or DfuFailed (unit: the board refused or talks
-  /// nonsense; rig: it left).
-  [[nodiscard]] DfuAction next(const DfuEvent& event);
-
-  [[nodiscard]] std::size_t operations_done() const { return at_; }
-  [[nodiscard]] const Bytes& read_bytes() const { return read_; }
-
-  /// A board that wants more time than this for one operation is refused.
-  static constexpr Milliseconds max_busy{60'000};
+  // ST's bootloaders leave the bus after dfuMANIFEST.
+  explicit DfuSeCore(std::vector<DfuSeOperation> operations)
+      : DfuMachine(operations.size(), false), operations_(std::move(operations)) {}
 
  private:
-  enum class Step { command_sent, status_asked, data_asked };
-  [[nodiscard]] const DfuSeOperation& operation() const { return operations_[at_]; }
-  DfuAction begin();
-  DfuAction finish();
-  DfuAction ask_status();
-  DfuAction on_received(ByteView data);
-  DfuAction on_status(const DfuStatus& status);
-  DfuAction act_on(const DfuStatus& status);
-  DfuAction towards_idle(const DfuStatus& status);
-  DfuAction refuse(std::string_view what) const;
-  [[nodiscard]] std::string doing() const;
+  [[nodiscard]] const DfuSeOperation& operation() const { return operations_[at()]; }
+  [[nodiscard]] DfuAction request() override;
+  [[nodiscard]] DfuAction judge(const DfuStatus& status) override;
+  [[nodiscard]] DfuAction take(ByteView data) override;
+  [[nodiscard]] bool goes_to_idle() const override { return operation().kind == DfuSeOperation::Kind::to_idle; }
+  [[nodiscard]] bool may_leave() const override { return operation().kind == DfuSeOperation::Kind::leave; }
+  [[nodiscard]] std::string doing() const override;
 
   std::vector<DfuSeOperation> operations_;
-  std::size_t at_ = 0;
-  Step step_ = Step::command_sent;
-  bool stalled_ = false;
-  DfuStatus status_;
-  Milliseconds busy_{0};
-  int attempts_ = 0;
-  Bytes read_;
 };
 
 /// The operations that put `content` at `address`, having erased `erase` (sector addresses).

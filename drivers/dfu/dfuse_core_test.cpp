@@ -3,59 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "drivers/dfu/dfu_driver_testing.h"
+
 namespace hilmark {
 namespace {
 
 using testing::HasSubstr;
 using Kind = DfuSeOperation::Kind;
 
-/// Drives a core by hand, one step at a time.
-class Core {
+class Core : public DfuDriver {
  public:
-  explicit Core(std::vector<DfuSeOperation> operations) : core_(std::move(operations)) {
-    action_ = core_.next(DfuStart{});
-  }
-
-  void sent() { action_ = core_.next(DfuSent{}); }
-  void waited() { action_ = core_.next(DfuWaited{}); }
-  void stalled() { action_ = core_.next(DfuStalled{}); }
-  void gone() { action_ = core_.next(DfuGone{Error{ErrorKind::rig, "it left the bus"}}); }
-  void received(const Bytes& data) { action_ = core_.next(DfuReceived{data}); }
-  void status(DfuState state, int status = 0, int poll_ms = 0) {
-    ASSERT_TRUE(asks_status()) << describe();
-    received({static_cast<std::uint8_t>(status), static_cast<std::uint8_t>(poll_ms),
-              static_cast<std::uint8_t>(poll_ms >> 8), static_cast<std::uint8_t>(poll_ms >> 16),
-              static_cast<std::uint8_t>(state), 0});
-  }
-
-  [[nodiscard]] bool asks_status() const {
-    const auto* receive = std::get_if<DfuReceive>(&action_);
-    return receive != nullptr && receive->request == DfuRequest::get_status && receive->size_bytes == 6;
-  }
-  [[nodiscard]] bool sends(DfuRequest request, int value, const Bytes& data) const {
-    const auto* send = std::get_if<DfuSend>(&action_);
-    return send != nullptr && send->request == request && send->value == value && send->data == data;
-  }
-  [[nodiscard]] bool reads(int value, int size) const {
-    const auto* receive = std::get_if<DfuReceive>(&action_);
-    return receive != nullptr && receive->request == DfuRequest::upload && receive->value == value &&
-           receive->size_bytes == size;
-  }
-  [[nodiscard]] bool waits(int time_ms) const {
-    const auto* wait = std::get_if<DfuWait>(&action_);
-    return wait != nullptr && wait->time == Milliseconds(time_ms);
-  }
-  [[nodiscard]] bool done() const { return std::holds_alternative<DfuDone>(action_); }
-  [[nodiscard]] Error failure() const {
-    const auto* failed = std::get_if<DfuFailed>(&action_);
-    return failed != nullptr ? failed->error : Error{ErrorKind::rig, "no failure: " + describe()};
-  }
-  [[nodiscard]] std::string describe() const { return fmt::format("action number {}", action_.index()); }
-  [[nodiscard]] const Bytes& read_bytes() const { return core_.read_bytes(); }
-
- private:
-  DfuSeCore core_;
-  DfuAction action_;
+  explicit Core(std::vector<DfuSeOperation> operations)
+      : DfuDriver(std::make_unique<DfuSeCore>(std::move(operations))) {}
 };
 
 TEST(DfuSeCore, NothingToDoIsDone) { EXPECT_TRUE(Core({}).done()); }
@@ -148,14 +107,39 @@ TEST(DfuSeCore, RecoversFromAnEarlierError) {
 }
 
 TEST(DfuSeCore, AnAbandonedTransferIsAborted) {
-  for (const DfuState state :
-       {DfuState::download_sync, DfuState::download_idle, DfuState::upload_idle, DfuState::manifest_sync}) {
+  for (const DfuState state : {DfuState::download_idle, DfuState::upload_idle}) {
     Core core({{Kind::to_idle}});
     core.status(state);
     EXPECT_TRUE(core.sends(DfuRequest::abort, 0, {})) << name_of(state);
     core.stalled();  // Some bootloaders refuse ABORT and are in dfuERROR then.
     core.status(DfuState::error, 15);
     EXPECT_TRUE(core.sends(DfuRequest::clear_status, 0, {}));
+  }
+}
+
+TEST(DfuSeCore, WhatIsBeingProgrammedIsWaitedForAndNotAborted) {
+  for (const DfuState state : {DfuState::download_sync, DfuState::download_busy, DfuState::manifest_sync}) {
+    Core core({{Kind::to_idle}});
+    core.status(state, 0, 4);
+    ASSERT_TRUE(core.waits(4)) << name_of(state);
+    core.waited();
+    EXPECT_TRUE(core.asks_status()) << name_of(state);
+  }
+}
+
+TEST(DfuSeCore, ABoardOnItsWayOutIsResetAndTheNextRunFindsItWell) {
+  for (const DfuState state : {DfuState::manifest, DfuState::manifest_wait_reset}) {
+    for (const bool vanishes : {false, true}) {
+      Core core({{Kind::to_idle}, {Kind::erase, 0}});
+      core.status(state);
+      ASSERT_TRUE(core.resets_bus()) << name_of(state);
+      if (vanishes)
+        core.gone();
+      else
+        core.bus_reset();
+      EXPECT_THAT(core.failure().message, HasSubstr("run again"));
+      EXPECT_EQ(core.failure().kind, ErrorKind::unit);
+    }
   }
 }
 

@@ -6,21 +6,9 @@ namespace hilmark {
 namespace {
 
 constexpr std::uint16_t dfuse_version = 0x011a;
-constexpr std::uint16_t max_transfer_bytes = 4096;  // Linux's usbfs takes no longer control transfer.
-
-DfuEvent event_of(const DfuPort::Answer& answer) {
-  if (!answer) return DfuGone{answer.error()};
-  if (std::holds_alternative<DfuPort::Stall>(*answer)) return DfuStalled{};
-  return DfuSent{};
-}
+constexpr std::uint8_t err_vendor = 0x0b;
 
 }  // namespace
-
-struct DfuSeFlasher::Work {
-  std::vector<DfuSeOperation> operations;
-  std::string step;  ///< "writing"
-  const Progress* progress = nullptr;
-};
 
 Result<DfuSeFlasher> DfuSeFlasher::make(DfuPort& port, const DfuSeMemory& memory, const DfuSeLayout& expected,
                                         const Clock& clock) {
@@ -41,42 +29,22 @@ Result<DfuSeFlasher> DfuSeFlasher::make(DfuPort& port, const DfuSeMemory& memory
                 "chip than the lab file names?",
                 port.device_text(), memory.layout.name, memory.layout.sectors.size(), expected.sectors.size());
   }
-  return DfuSeFlasher(port, memory.layout, std::min(functional.transfer_bytes, max_transfer_bytes), clock);
+  return DfuSeFlasher(port, memory, std::min(functional.transfer_bytes, dfu_max_transfer_bytes), clock);
 }
 
-Result<Bytes> DfuSeFlasher::run(const Work& work, const Deadline& deadline) {
-  DfuSeCore core(work.operations);
-  Bytes received;
-  DfuEvent event = DfuStart{};
-  std::size_t told = 0;
-  for (;;) {
-    const DfuAction action = core.next(event);
-    if (const auto* failed = std::get_if<DfuFailed>(&action)) {
-      return fail(failed->error, "{}", port_->device_text());
-    }
-    if (work.progress != nullptr && *work.progress && core.operations_done() * 100 / work.operations.size() > told) {
-      told = core.operations_done() * 100 / work.operations.size();
-      (*work.progress)(work.step, static_cast<double>(told) / 100);
-    }
-    if (std::holds_alternative<DfuDone>(action)) return core.read_bytes();
-    if (deadline.expired()) {
-      return fail(ErrorKind::timeout, "{}: {} was not done within {} ms, at {} of {} steps", port_->device_text(),
-                  work.step, deadline.span().count(), core.operations_done(), work.operations.size());
-    }
-    if (const auto* send = std::get_if<DfuSend>(&action)) {
-      event = event_of(port_->send(send->request, send->value, send->data));
-    } else if (const auto* receive = std::get_if<DfuReceive>(&action)) {
-      auto answer = port_->receive(receive->request, receive->value, receive->size_bytes);
-      event = event_of(answer);
-      if (answer && std::holds_alternative<Bytes>(*answer)) {
-        received = std::get<Bytes>(std::move(*answer));
-        event = DfuReceived{received};
-      }
-    } else {
-      const auto waited = port_->wait(std::get<DfuWait>(action).time);
-      event = waited ? DfuEvent(DfuWaited{}) : DfuEvent(DfuGone{waited.error()});
-    }
-  }
+Result<Bytes> DfuSeFlasher::run(std::vector<DfuSeOperation> operations, const DfuWork& work, const Deadline& deadline) {
+  DfuSeCore core(std::move(operations));
+  const auto done = run_dfu(core, *port_, work, deadline);
+  if (done) return core.read_bytes();
+  // AN3156: reading, erasing or writing protected flash (RDP) ends in dfuERROR with errVENDOR.
+  if (done.error().kind != ErrorKind::unit || core.status().status != err_vendor) return fail(done.error());
+  const std::string where =
+      memory_.option_bytes ? fmt::format(", set in its option bytes at {:#010x}", *memory_.option_bytes) : "";
+  return fail(ErrorKind::unit,
+              "{}; errVENDOR is how ST's bootloader says that the flash is read-protected (RDP{}); to unprotect it, "
+              "which erases all of its flash, run dfu-util -a 0 -s :unprotect:force or set RDP to level 0 with "
+              "STM32CubeProgrammer, then run again",
+              done.error().message, where);
 }
 
 Result<void> DfuSeFlasher::check_reach(std::size_t size_bytes) const {
@@ -84,11 +52,9 @@ Result<void> DfuSeFlasher::check_reach(std::size_t size_bytes) const {
   return fail(ErrorKind::usage, "{} bytes are more than DfuSe reaches with blocks of {}", size_bytes, transfer_bytes_);
 }
 
-Result<FlashReport> DfuSeFlasher::write(std::uint32_t address, ByteView content, const Progress& progress,
-                                        const Deadline& deadline) {
-  const SteadyTime start = clock_->now();
-  if (const auto fits = check_reach(content.size()); !fits) return fail(fits.error());
-  const auto sectors = layout_.covering(address, content.size());
+Result<std::vector<std::uint32_t>> DfuSeFlasher::to_erase(std::uint32_t address, std::size_t size_bytes) const {
+  if (const auto fits = check_reach(size_bytes); !fits) return fail(fits.error());
+  const auto sectors = memory_.layout.covering(address, size_bytes);
   if (!sectors) return fail(sectors.error(), "{}", port_->device_text());
   std::vector<std::uint32_t> erase;
   for (const DfuSeSector& sector : *sectors) {
@@ -98,28 +64,32 @@ Result<FlashReport> DfuSeFlasher::write(std::uint32_t address, ByteView content,
     }
     erase.push_back(sector.address);
   }
-  const auto written = run({dfuse_download(erase, address, content, transfer_bytes_), "writing", &progress}, deadline);
+  return erase;
+}
+
+Result<FlashReport> DfuSeFlasher::write(std::uint32_t address, ByteView content, const Progress& progress,
+                                        const Deadline& deadline) {
+  const SteadyTime start = clock_->now();
+  const auto erase = to_erase(address, content.size());
+  if (!erase) return fail(erase.error());
+  const auto written = run(dfuse_download(*erase, address, content, transfer_bytes_), {"writing", progress}, deadline);
   if (!written) return fail(written.error());
-  const auto back = run({dfuse_upload(address, content.size(), transfer_bytes_), "verifying", &progress}, deadline);
+  const auto back = run(dfuse_upload(address, content.size(), transfer_bytes_), {"verifying", progress}, deadline);
   if (!back) return fail(back.error());
-  const auto [in_image, in_flash] = std::mismatch(content.begin(), content.end(), back->begin(), back->end());
-  if (in_image != content.end()) {
-    return fail(ErrorKind::unit, "{}: the flash does not hold what was written: {:#04x} instead of {:#04x} at {:#010x}",
-                port_->device_text(), *in_flash, *in_image, address + (in_image - content.begin()));
-  }
-  return FlashReport{content.size(), erase.size(), std::chrono::duration_cast<Milliseconds>(clock_->now() - start)};
+  if (const auto same = compare_flash(*port_, address, content, *back); !same) return fail(same.error());
+  return FlashReport{content.size(), erase->size(), std::chrono::duration_cast<Milliseconds>(clock_->now() - start)};
 }
 
 Result<Bytes> DfuSeFlasher::read(std::uint32_t address, std::size_t size_bytes, const Progress& progress,
                                  const Deadline& deadline) {
   if (const auto fits = check_reach(size_bytes); !fits) return fail(fits.error());
-  const auto sectors = layout_.covering(address, size_bytes);
+  const auto sectors = memory_.layout.covering(address, size_bytes);
   if (!sectors) return fail(sectors.error(), "{}", port_->device_text());
-  return run({dfuse_upload(address, size_bytes, transfer_bytes_), "reading", &progress}, deadline);
+  return run(dfuse_upload(address, size_bytes, transfer_bytes_), {"reading", progress}, deadline);
 }
 
-Result<void> DfuSeFlasher::leave(std::uint32_t address, const Deadline& deadline) {
-  const auto left = run({dfuse_leave(address), "leaving", nullptr}, deadline);
+Result<void> DfuSeFlasher::start(std::uint32_t address, const Deadline& deadline) {
+  const auto left = run(dfuse_leave(address), {"leaving", {}}, deadline);
   if (!left) return fail(left.error());
   return {};
 }

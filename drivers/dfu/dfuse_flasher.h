@@ -1,10 +1,13 @@
 // Writes, reads and starts what a DfuSe bootloader keeps, through a DfuPort.
 #pragma once
 
+#include <optional>
+
 #include "drivers/dfu/dfu_port.h"
+#include "drivers/dfu/dfu_runner.h"
 #include "drivers/dfu/dfuse_core.h"
 #include "drivers/dfu/dfuse_layout.h"
-#include "drivers/unit/unit.h"
+#include "drivers/unit/flasher.h"
 
 namespace hilmark {
 
@@ -12,32 +15,36 @@ namespace hilmark {
 struct DfuSeMemory {
   DfuSeLayout layout;
   DfuFunctional functional;
+  /// Where its option bytes are, if it names them among its memories ("@Option Bytes"), as ST's do.
+  std::optional<std::uint32_t> option_bytes = {};
 };
 
-class DfuSeFlasher {
+/// Erases the sectors that the content touches. A flash that is read-protected is refused (unit), with what
+/// unprotecting it takes and erases: that is never done here.
+class DfuSeFlasher final : public Flasher {
  public:
   /// Errors (usage): the board's layout is not `expected`, the chip file's; no DfuSe; it can neither read nor write.
+  /// `port` outlives the flasher.
   [[nodiscard]] static Result<DfuSeFlasher> make(DfuPort& port, const DfuSeMemory& memory, const DfuSeLayout& expected,
                                                  const Clock& clock);
 
-  /// Erases the sectors that the content touches, writes it, reads it back, and compares octet for octet. Errors:
-  /// usage (does not fit), unit (refused, or does not read back), rig (link), timeout (later than the deadline).
   [[nodiscard]] Result<FlashReport> write(std::uint32_t address, ByteView content, const Progress& progress,
-                                          const Deadline& deadline);
+                                          const Deadline& deadline) override;
   [[nodiscard]] Result<Bytes> read(std::uint32_t address, std::size_t size_bytes, const Progress& progress,
-                                   const Deadline& deadline);
-  /// Starts the application at `address`; the board leaves the bus.
-  [[nodiscard]] Result<void> leave(std::uint32_t address, const Deadline& deadline);
+                                   const Deadline& deadline) override;
+  [[nodiscard]] Result<void> start(std::uint32_t address, const Deadline& deadline) override;
 
  private:
-  DfuSeFlasher(DfuPort& port, DfuSeLayout layout, std::uint16_t transfer_bytes, const Clock& clock)
-      : port_(&port), layout_(std::move(layout)), transfer_bytes_(transfer_bytes), clock_(&clock) {}
-  struct Work;
-  [[nodiscard]] Result<Bytes> run(const Work& work, const Deadline& deadline);
+  DfuSeFlasher(DfuPort& port, DfuSeMemory memory, std::uint16_t transfer_bytes, const Clock& clock)
+      : port_(&port), memory_(std::move(memory)), transfer_bytes_(transfer_bytes), clock_(&clock) {}
+  /// What the operations read.
+  [[nodiscard]] Result<Bytes> run(std::vector<DfuSeOperation> operations, const DfuWork& work,
+                                  const Deadline& deadline);
   [[nodiscard]] Result<void> check_reach(std::size_t size_bytes) const;
+  [[nodiscard]] Result<std::vector<std::uint32_t>> to_erase(std::uint32_t address, std::size_t size_bytes) const;
 
   DfuPort* port_;
-  DfuSeLayout layout_;
+  DfuSeMemory memory_;
   std::uint16_t transfer_bytes_;
   const Clock* clock_;
 };

@@ -115,6 +115,7 @@ struct FlashReport {
   std::size_t bytes_written = 0;
   std::size_t sectors_erased = 0;
   Milliseconds duration{0};
+  bool verified = true;  ///< read back and found the same; false where the bootloader cannot be read
 };
 
 /// Told as work goes on: what is done, and how far (0 to 1).

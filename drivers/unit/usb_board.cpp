@@ -141,7 +141,7 @@ Result<void> UsbBoard::start_application() {
     if (!there) return nothing_there();
     arrival = there->arrival;
     last_restart_ = arrival;
-    const auto left = flash->flasher.leave(config_.flash_base, Deadline(clock_, leave_limit));
+    const auto left = flash->flasher.start(config_.flash_base, Deadline(clock_, leave_limit));
     if (!left) return fail(left.error());
   }
   return await_application(arrival);
