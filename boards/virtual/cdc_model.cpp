@@ -1,8 +1,7 @@
 #include "boards/virtual/cdc_model.h"
 
 #include <algorithm>
-
-#include "boards/virtual/dfuse_model.h"
+#include <utility>
 
 namespace virtual_lab {
 namespace {
@@ -19,14 +18,14 @@ constexpr std::uint8_t get_line_coding = 0x21;
 constexpr std::uint8_t set_control_line_state = 0x22;
 constexpr std::uint8_t send_break = 0x23;
 
-UsbDescriptors application_descriptors(const std::string& serial, UsbIds ids, CdcModel::WayDown way_down) {
+UsbDescriptors application_descriptors(const std::string& serial, const ApplicationKind& kind) {
   UsbDescriptors descriptors;
   // Miscellaneous class with interface association (USB IAD ECN): several functions in one device.
   descriptors.device = device_descriptor({.class_code = 0xef,
                                           .subclass = 0x02,
                                           .protocol = 0x01,
-                                          .vendor_id = ids.vendor,
-                                          .product_id = ids.product,
+                                          .vendor_id = kind.ids.vendor,
+                                          .product_id = kind.ids.product,
                                           .device_version = 0x0200});
   Bytes parts{
       8,    0x0b, 0,
@@ -56,10 +55,10 @@ UsbDescriptors application_descriptors(const std::string& serial, UsbIds ids, Cd
       0x02, 64,   0,
       0,  // bulk in
   };
-  const bool has_dfu = way_down == CdcModel::WayDown::dfu;
+  const bool has_dfu = kind.way_down == ApplicationKind::WayDown::dfu;
   if (has_dfu) {
-    constexpr std::uint8_t can_download_and_upload_will_detach = 0x0b;
-    const Bytes functional = dfu_functional_descriptor(can_download_and_upload_will_detach, 0x011a);
+    const unsigned attributes = dfu_can_download | dfu_can_upload | (kind.dfu.will_detach ? dfu_will_detach : 0U);
+    const Bytes functional = dfu_functional_descriptor(static_cast<std::uint8_t>(attributes), kind.dfu.version);
     parts.insert(parts.end(), {9, 4, way_down_interface, 0, 0, 0xfe, 0x01, 0x01, 5});
     parts.insert(parts.end(), functional.begin(), functional.end());
   } else {
@@ -72,8 +71,8 @@ UsbDescriptors application_descriptors(const std::string& serial, UsbIds ids, Cd
 
 }  // namespace
 
-CdcModel::CdcModel(const std::string& serial, UsbIds ids, WayDown way_down)
-    : UsbDevice(application_descriptors(serial, ids, way_down)), way_down_(way_down) {}
+CdcModel::CdcModel(const std::string& serial, const ApplicationKind& kind, MonotonicClock clock)
+    : UsbDevice(application_descriptors(serial, kind)), kind_(kind), clock_(std::move(clock)) {}
 
 BulkStep CdcModel::bulk_out(std::uint8_t endpoint, ByteView data) {
   if (endpoint != data_out) return {Handshake::stall, 0};
@@ -111,7 +110,7 @@ void CdcModel::consume_input(std::size_t bytes) {
 std::optional<std::size_t> CdcModel::class_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
   if (setup.index == control_interface) return console_request(setup, data);
   if (setup.index != way_down_interface) return std::nullopt;
-  return way_down_ == WayDown::dfu ? dfu_request(setup, data) : reset_request(setup);
+  return kind_.way_down == ApplicationKind::WayDown::dfu ? dfu_request(setup, data) : reset_request(setup);
 }
 
 std::optional<std::size_t> CdcModel::console_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
@@ -120,7 +119,7 @@ std::optional<std::size_t> CdcModel::console_request(const SetupPacket& setup, s
   if (setup.request == set_line_coding && data.size() == line_coding_.size()) {
     std::copy(data.begin(), data.end(), line_coding_.begin());
     constexpr std::uint32_t baud_for_bootloader = 1200;
-    if (way_down_ == WayDown::reset_interface && read_u32(line_coding_, 0) == baud_for_bootloader) {
+    if (kind_.way_down == ApplicationKind::WayDown::reset_interface && read_u32(line_coding_, 0) == baud_for_bootloader) {
       leave_for_bootloader();
     }
     return data.size();
@@ -131,16 +130,24 @@ std::optional<std::size_t> CdcModel::console_request(const SetupPacket& setup, s
 
 std::optional<std::size_t> CdcModel::dfu_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
   const auto request = static_cast<DfuRequest>(setup.request);
-  const auto state = static_cast<std::uint8_t>(detaching_ ? DfuState::app_detach : DfuState::app_idle);
+  const auto state = static_cast<std::uint8_t>(detaching() ? DfuState::app_detach : DfuState::app_idle);
   if (setup.request_type == class_from_interface && request == DfuRequest::get_status) {
     return give(Bytes{0, 0, 0, 0, state, 0}, data);
   }
   if (setup.request_type == class_from_interface && request == DfuRequest::get_state) return give(Bytes{state}, data);
-  if (setup.request_type == class_to_interface && request == DfuRequest::detach) {
+  if (setup.request_type != class_to_interface || request != DfuRequest::detach) return std::nullopt;
+  if (!kind_.dfu.will_detach) {
+    detach_until_ = clock_() + std::min(std::chrono::milliseconds(setup.value), dfu_detach_timeout);
+  } else {
     leave_for_bootloader();
-    return 0;
   }
-  return std::nullopt;
+  return 0;
+}
+
+bool CdcModel::detaching() const { return detached_ || clock_() < detach_until_; }
+
+void CdcModel::bus_reset() {
+  if (detaching()) leave_for_bootloader();
 }
 
 std::optional<std::size_t> CdcModel::reset_request(const SetupPacket& setup) {
@@ -157,8 +164,7 @@ std::optional<std::size_t> CdcModel::reset_request(const SetupPacket& setup) {
 }
 
 void CdcModel::leave_for_bootloader() {
-  if (!detaching_) emit({DeviceEvent::Kind::enter_bootloader});
-  detaching_ = true;
+  if (!std::exchange(detached_, true)) emit({DeviceEvent::Kind::enter_bootloader});
 }
 
 }  // namespace virtual_lab

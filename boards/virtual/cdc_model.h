@@ -5,9 +5,27 @@
 #include <array>
 #include <deque>
 
+#include "boards/virtual/dfu_bootloader.h"
 #include "boards/virtual/usb_device.h"
 
 namespace virtual_lab {
+
+// What the application says of its DFU run-time interface.
+struct RuntimeDfu {
+  bool will_detach = true;         // else DETACH waits for the host's bus reset
+  std::uint16_t version = 0x011a;  // bcdDFUVersion of the bootloader
+};
+
+struct ApplicationKind {
+  // How the host asks the application for the bootloader.
+  enum class WayDown {
+    dfu,              // a DFU run-time interface: DETACH
+    reset_interface,  // the Pico SDK's: a vendor interface, and 1200 baud on the console
+  };
+  UsbIds ids{0x0483, 0x5740};
+  WayDown way_down = WayDown::dfu;
+  RuntimeDfu dfu;
+};
 
 class CdcModel : public UsbDevice {
  public:
@@ -19,17 +37,13 @@ class CdcModel : public UsbDevice {
   // Input that the firmware does not take is kept up to here; then the endpoint answers NAK.
   static constexpr std::size_t input_bytes = 2048;
 
-  // How the host asks the application for the bootloader.
-  enum class WayDown {
-    dfu,              // a DFU run-time interface: DETACH
-    reset_interface,  // the Pico SDK's: a vendor interface, and 1200 baud on the console
-  };
-  explicit CdcModel(const std::string& serial, UsbIds ids = {0x0483, 0x5740}, WayDown way_down = WayDown::dfu);
+  explicit CdcModel(const std::string& serial, const ApplicationKind& kind = {},
+                    MonotonicClock clock = &std::chrono::steady_clock::now);
 
   [[nodiscard]] BulkStep bulk_out(std::uint8_t endpoint, ByteView data) override;
   [[nodiscard]] BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) override;
-  // A host without bitWillDetach's courtesy resets the bus after DETACH; the bootloader is coming anyway.
-  void bus_reset() override {}
+  // DFU 1.1, appendix A.2.2: within the detach time it is the way into the bootloader, where DETACH alone is not.
+  void bus_reset() override;
 
   // The firmware's side of the console.
   void write_output(ByteView bytes);
@@ -45,13 +59,16 @@ class CdcModel : public UsbDevice {
   std::optional<std::size_t> dfu_request(const SetupPacket& setup, std::span<std::uint8_t> data);
   std::optional<std::size_t> reset_request(const SetupPacket& setup);
   void leave_for_bootloader();
+  [[nodiscard]] bool detaching() const;
 
-  const WayDown way_down_;
   std::deque<std::uint8_t> output_;
   std::deque<std::uint8_t> input_;
   std::uint64_t dropped_output_bytes_ = 0;
   std::array<std::uint8_t, 7> line_coding_{0x00, 0xc2, 0x01, 0x00, 0, 0, 8};  // 115200 8N1
-  bool detaching_ = false;
+  const ApplicationKind kind_;
+  MonotonicClock clock_;
+  std::chrono::steady_clock::time_point detach_until_;  // without will_detach
+  bool detached_ = false;
 };
 
 }  // namespace virtual_lab

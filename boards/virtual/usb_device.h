@@ -44,6 +44,7 @@ struct DeviceEvent {
     restart,           // the chip resets itself
     port_power,        // hub: `port` is to be switched `on`
     console_input,     // bytes from the host wait for the firmware
+    unplug,            // a fault's: the cable goes, as by `virtual-lab ctl unplug`
   };
   Kind kind;
   unsigned port = 0;
@@ -114,6 +115,9 @@ class UsbDevice {
   [[nodiscard]] virtual BulkStep bulk_out(std::uint8_t endpoint, ByteView data);
   [[nodiscard]] virtual BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into);
   virtual void bus_reset() {}
+  // From then on no transfer is answered, the one under way neither: whoever carries them gives the host the error of a
+  // device that does not respond, not a stall.
+  [[nodiscard]] bool pulled_out() const { return pulled_out_; }
 
   [[nodiscard]] std::vector<DeviceEvent> take_events() { return std::exchange(events_, {}); }
 
@@ -121,6 +125,10 @@ class UsbDevice {
   [[nodiscard]] virtual std::optional<std::size_t> class_request(const SetupPacket& setup,
                                                                  std::span<std::uint8_t> data) = 0;
   void emit(DeviceEvent event) { events_.push_back(event); }
+  void pull_out() {
+    pulled_out_ = true;
+    emit({DeviceEvent::Kind::unplug});
+  }
   // Copies as much of `answer` as the host has room for.
   [[nodiscard]] static std::size_t give(ByteView answer, std::span<std::uint8_t> room);
 
@@ -130,6 +138,7 @@ class UsbDevice {
 
   UsbDescriptors descriptors_;
   std::vector<DeviceEvent> events_;
+  bool pulled_out_ = false;
 };
 
 }  // namespace virtual_lab

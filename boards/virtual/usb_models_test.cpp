@@ -79,7 +79,7 @@ class PicoApplication : public testing::Test {
     const auto events = model.take_events();
     return events.size() == 1 && events[0].kind == DeviceEvent::Kind::enter_bootloader;
   }
-  CdcModel model{"V1", {0x2e8a, 0x000a}, CdcModel::WayDown::reset_interface};
+  CdcModel model{"V1", {.ids = {0x2e8a, 0x000a}, .way_down = ApplicationKind::WayDown::reset_interface}};
   Bytes none;
 };
 
@@ -121,6 +121,33 @@ TEST(Cdc, TakesAnEmptyPacket) {
   CdcModel model("V1");
   EXPECT_EQ(model.bulk_out(CdcModel::data_out, {}).handshake, Handshake::ack);
   EXPECT_TRUE(model.take_events().empty());
+}
+
+// DFU 1.1, chapter 5.1.
+TEST(Cdc, WithoutWillDetachTheBusResetLeadsToTheBootloaderWithinItsTime) {
+  std::chrono::steady_clock::time_point now{};
+  now += std::chrono::hours(1);
+  CdcModel model("V1", {.dfu = {.will_detach = false, .version = 0x0110}}, [&] { return now; });
+  Bytes none;
+  Bytes state(1);
+  EXPECT_TRUE(model.control({0x21, 0, 1000, 2, 0}, none));
+  EXPECT_TRUE(model.take_events().empty());
+  now += std::chrono::milliseconds(254);
+  EXPECT_TRUE(model.control({0xa1, 5, 0, 2, 1}, state));
+  EXPECT_EQ(state[0], 1);  // appDETACH
+  now += std::chrono::milliseconds(1);
+  EXPECT_TRUE(model.control({0xa1, 5, 0, 2, 1}, state));
+  EXPECT_EQ(state[0], 0) << "appIDLE: its time is over";
+  model.bus_reset();
+  EXPECT_TRUE(model.take_events().empty()) << "too late";
+
+  EXPECT_TRUE(model.control({0x21, 0, 100, 2, 0}, none));
+  now += std::chrono::milliseconds(99);
+  model.bus_reset();
+  model.bus_reset();
+  const auto events = model.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::enter_bootloader);
 }
 
 TEST(Cdc, StallsWhatItDoesNotHave) {
