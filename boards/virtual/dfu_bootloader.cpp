@@ -60,10 +60,9 @@ std::optional<std::size_t> DfuBootloader::class_request(const SetupPacket& setup
   }
 }
 
-std::optional<std::size_t> DfuBootloader::report_status(std::span<std::uint8_t> room) {
-  const auto asked_for = poll();
-  if (!asked_for) return stall();
-  const milliseconds told = faults_.lies_about_poll_time ? std::min(*asked_for, lie) : *asked_for;
+std::size_t DfuBootloader::report_status(std::span<std::uint8_t> room) {
+  const milliseconds needed = poll();
+  const milliseconds told = faults_.lies_about_poll_time ? std::min(needed, lie) : needed;
   quiet_until_ = clock_() + told;
   const auto poll_ms = static_cast<std::uint32_t>(told.count());
   return give(Bytes{static_cast<std::uint8_t>(status_), static_cast<std::uint8_t>(poll_ms),
@@ -72,7 +71,7 @@ std::optional<std::size_t> DfuBootloader::report_status(std::span<std::uint8_t> 
               room);
 }
 
-std::optional<milliseconds> DfuBootloader::poll() {
+milliseconds DfuBootloader::poll() {
   switch (state_) {
     case DfuState::dnload_sync: {
       const milliseconds duration = begin_operation();

@@ -77,9 +77,8 @@ class DfuBootloader : public UsbDevice {
   virtual std::optional<std::size_t> upload(const SetupPacket& setup, std::span<std::uint8_t> data) = 0;
   // Does what was downloaded last, with its status, and returns how long that lasts.
   virtual std::chrono::milliseconds start_operation() = 0;
-  // A GETSTATUS in dfuMANIFEST-SYNC, dfuMANIFEST or dfuMANIFEST-WAIT-RESET: the poll time to answer, or nothing for a
-  // stall.
-  virtual std::optional<std::chrono::milliseconds> manifest() = 0;
+  // A GETSTATUS in dfuMANIFEST-SYNC, dfuMANIFEST or dfuMANIFEST-WAIT-RESET: the poll time to answer.
+  virtual std::chrono::milliseconds manifest() = 0;
   // Whether a request before the poll time's end is a fault of the host's (appendix A.2.5), or a GETSTATUS answered.
   [[nodiscard]] virtual bool insists_on_poll_time() const = 0;
 
@@ -105,9 +104,9 @@ class DfuBootloader : public UsbDevice {
   [[nodiscard]] std::chrono::steady_clock::time_point now() const { return clock_(); }
 
  private:
-  std::optional<std::size_t> report_status(std::span<std::uint8_t> room);
-  // The poll time to answer; nothing for a stall.
-  std::optional<std::chrono::milliseconds> poll();
+  std::size_t report_status(std::span<std::uint8_t> room);
+  // The poll time to answer.
+  std::chrono::milliseconds poll();
   std::chrono::milliseconds begin_operation();
 
   FlashMemory& flash_;

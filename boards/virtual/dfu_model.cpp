@@ -78,19 +78,16 @@ std::optional<std::size_t> DfuModel::upload(const SetupPacket& setup, std::span<
   return size;
 }
 
-std::optional<milliseconds> DfuModel::manifest() {
-  if (state() == DfuState::manifest_wait_reset) return std::nullopt;
+milliseconds DfuModel::manifest() {
+  if (state() == DfuState::manifest_wait_reset) return milliseconds(0);
   if (state() == DfuState::manifest_sync) {
     manifested_at_ = now() + manifestation_time;
     enter(DfuState::manifest);
   }
   const auto left = manifested_at_ - now();
   if (left > left.zero()) return std::chrono::ceil<milliseconds>(left);
-  if (!manners_.manifestation_tolerant) {
-    enter(DfuState::manifest_wait_reset);
-    return std::nullopt;
-  }
-  enter(DfuState::idle);
+  // Appendix A leaves it open whether it still answers then; dfu-util 0.11 asks, and fails if it does not.
+  enter(manners_.manifestation_tolerant ? DfuState::idle : DfuState::manifest_wait_reset);
   return milliseconds(0);
 }
 

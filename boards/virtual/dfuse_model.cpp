@@ -58,7 +58,7 @@ std::optional<std::size_t> DfuseModel::upload(const SetupPacket& setup, std::spa
   return read_block(*offset, setup.value, data);
 }
 
-std::optional<milliseconds> DfuseModel::manifest() {
+milliseconds DfuseModel::manifest() {
   if (!leaving()) {
     enter(DfuState::manifest);
     // The jump goes to where the pointer stands. Only at the flash's start is there an image to jump to.

@@ -17,7 +17,7 @@ class DfuseModel : public DfuBootloader {
   std::optional<std::size_t> download(const SetupPacket& setup, ByteView data) override;
   std::optional<std::size_t> upload(const SetupPacket& setup, std::span<std::uint8_t> data) override;
   std::chrono::milliseconds start_operation() override;
-  std::optional<std::chrono::milliseconds> manifest() override;
+  std::chrono::milliseconds manifest() override;
   [[nodiscard]] bool insists_on_poll_time() const override { return false; }
 
   // Each starts the operation and returns how long it lasts.

@@ -124,6 +124,8 @@ void VirtualBoard::handle_device_event(const DeviceEvent& event) {
       return handle(BoardInput::detach);
     case DeviceEvent::Kind::restart:
       return handle(model_.state() == BoardState::application ? BoardInput::core_reset : BoardInput::restart);
+    case DeviceEvent::Kind::unplug:
+      return handle(BoardInput::unplug);
     case DeviceEvent::Kind::console_input:
       return forward_input();
     case DeviceEvent::Kind::port_power:

@@ -4,7 +4,7 @@
 
 #include <zlib.h>
 
-#include "drivers/dfu/firmware_image.h"
+#include "drivers/image/firmware_image.h"
 
 namespace {
 
