@@ -6,6 +6,7 @@
 #include <boost/regex.hpp>
 #include <yaml-cpp/yaml.h>
 
+#include "drivers/console/console_config.h"
 #include "harness/base/bytes.h"
 
 namespace hilmark {
@@ -107,6 +108,12 @@ Milliseconds timeout_of(const YAML::Node& node) {
   return Milliseconds(value);
 }
 
+std::string prompt_of(const YAML::Node& node) {
+  std::string prompt = scalar(node, "prompt");
+  if (const auto checked = check_prompt(prompt); !checked) reject(node, checked.error().message);
+  return prompt;
+}
+
 /// The names in braces. A brace that closes nothing, or is not closed, is rejected.
 std::vector<std::string> placeholders(const YAML::Node& node, const std::string& text) {
   std::vector<std::string> names;
@@ -141,6 +148,7 @@ bool matches(const Pattern& expression, const std::string& line, std::string* va
 struct CommandSet::Impl {
   std::string file;
   std::string line_end = "\n";
+  std::string prompt;
   Pattern unsolicited;
   bool has_unsolicited = false;
   std::vector<std::pair<std::string, std::string>> escapes;  // plain, escaped
@@ -213,8 +221,9 @@ Result<CommandSet> CommandSet::parse(const std::string& text, const std::string&
   impl->file = file;
   try {
     const YAML::Node root = YAML::Load(text);
-    const auto fields = members(root, "a command set",
-                                {"version", "line_end", "unsolicited", "refusal", "timeout_ms", "escapes", "commands"});
+    const auto fields =
+        members(root, "a command set",
+                {"version", "line_end", "prompt", "unsolicited", "refusal", "timeout_ms", "escapes", "commands"});
     for (const char* needed : {"version", "commands"}) {
       if (fields.count(needed) == 0) reject(root, fmt::format("a command set needs '{}'", needed));
     }
@@ -222,6 +231,7 @@ Result<CommandSet> CommandSet::parse(const std::string& text, const std::string&
     Defaults defaults;
     for (const auto& [key, node] : fields) {
       if (key == "line_end") impl->line_end = scalar(node, key);
+      if (key == "prompt") impl->prompt = prompt_of(node);
       if (key == "timeout_ms") defaults.timeout = timeout_of(node);
       if (key == "unsolicited") impl->unsolicited = pattern(node, key);
       if (key == "unsolicited") impl->has_unsolicited = true;
@@ -254,13 +264,22 @@ Result<CommandSet> CommandSet::load(const std::filesystem::path& file) {
   return parse(as_text(*content), file.string());
 }
 
+CommandSet CommandSet::adapted(const std::string& line_end, const std::string& prompt) const {
+  auto impl = std::make_shared<Impl>(*impl_);
+  if (!line_end.empty()) impl->line_end = line_end;
+  if (!prompt.empty()) impl->prompt = prompt;
+  return CommandSet(std::move(impl));
+}
+
+const std::string& CommandSet::prompt() const { return impl_->prompt; }
+
 bool CommandSet::has(const std::string& verb) const { return impl_->commands.count(verb) > 0; }
 
 Result<RenderedCommand> CommandSet::render(const std::string& verb, const CommandArguments& arguments) const {
   const auto found = impl_->commands.find(verb);
   if (found == impl_->commands.end()) return fail(ErrorKind::usage, "{} has no command '{}'", impl_->file, verb);
   const Command& command = found->second;
-  RenderedCommand rendered{{}, command.send, command.timeout};
+  RenderedCommand rendered{{}, {}, command.send, command.timeout};
   for (std::size_t at = 0; at < command.send.size();) {
     if (command.send[at] != '{') {
       rendered.line.push_back(command.send[at++]);
@@ -277,6 +296,7 @@ Result<RenderedCommand> CommandSet::render(const std::string& verb, const Comman
     return fail(ErrorKind::usage, "{}: an argument of '{}' holds a line break, which the set's escapes do not cover",
                 impl_->file, verb);
   }
+  rendered.typed = rendered.line;
   rendered.line += impl_->line_end;
   return rendered;
 }

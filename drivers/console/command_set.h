@@ -17,6 +17,7 @@ using CommandArguments = std::map<std::string, std::string>;
 
 struct RenderedCommand {
   std::string line;         ///< with its line end; may hold secrets
+  std::string typed;        ///< without it: what a firmware that echoes sends back first
   std::string shown;        ///< the template, for messages
   Milliseconds timeout{0};  ///< how long the answer may take
 };
@@ -33,7 +34,12 @@ class CommandSet {
   [[nodiscard]] static Result<CommandSet> load(const std::filesystem::path& file);
   [[nodiscard]] static Result<CommandSet> parse(const std::string& text, const std::string& file);
 
+  /// The same commands with another line end or prompt; what is empty stays as the file says.
+  [[nodiscard]] CommandSet adapted(const std::string& line_end, const std::string& prompt) const;
+
   [[nodiscard]] bool has(const std::string& verb) const;
+  /// What the firmware says when it waits for a command; empty: nothing.
+  [[nodiscard]] const std::string& prompt() const;
   /// Errors (usage): the set does not have the verb; (our own bug, told as rig) an argument is missing.
   [[nodiscard]] Result<RenderedCommand> render(const std::string& verb, const CommandArguments& arguments) const;
   [[nodiscard]] CommandMatch match(const std::string& verb, const std::string& line) const;

@@ -9,6 +9,7 @@ namespace hilmark {
 namespace {
 
 constexpr std::size_t max_answers = 1000;
+constexpr std::size_t max_typed = 16;
 constexpr Milliseconds write_limit{5000};
 constexpr Milliseconds synchronise_limit{5000};
 
@@ -24,8 +25,9 @@ Result<void> Console::open(const ConsoleOpener& opener) {
   close();
   {
     const std::lock_guard lock(mutex_);
-    assembler_ = LineAssembler(max_line_bytes);
+    assembler_ = LineAssembler(max_line_bytes, commands_.prompt());
     answers_.clear();
+    typed_.clear();
     closed_.reset();
     nonce_.clear();
     last_line_.clear();
@@ -54,31 +56,48 @@ std::uint64_t Console::lines_heard() const {
 }
 
 void Console::on_data(ByteView data) {
-  std::vector<std::string> lines;
+  std::vector<AssembledLine> lines;
   {
     const std::lock_guard lock(mutex_);
     lines = assembler_.feed(data);
   }
-  for (const std::string& line : lines) on_line(line);
+  for (const AssembledLine& line : lines) on_line(line);
 }
 
-void Console::on_line(const std::string& line) {
+void Console::record(const char* kind, const AssembledLine& line) {
+  // The screen follows keys over lines and is shown each line once. Where it took something out, nothing else is kept.
+  const bool styled = line.raw != line.text && last_line_ == printable(line.text);
+  recorder_.add(kind, last_line_, styled ? printable(line.raw) : "");
+}
+
+bool Console::is_echo(const std::string& text) {
+  const auto sent = std::find_if(typed_.begin(), typed_.end(), [&](const std::string& typed) {
+    return std::string_view(typed).substr(0, max_line_bytes) == text;
+  });
+  if (sent == typed_.end()) return false;
+  typed_.erase(typed_.begin(), sent + 1);
+  return true;
+}
+
+void Console::on_line(const AssembledLine& line) {
   const std::lock_guard lock(mutex_);
   ++lines_;
-  last_line_ = evidence_.speech(line);
-  const CommandMatch echo = nonce_.empty() ? CommandMatch{} : commands_.match("echo", line);
+  last_line_ = evidence_.speech(line.text);
+  if (is_echo(line.text)) return record("console_echo", line);
+  const CommandMatch echo = nonce_.empty() ? CommandMatch{} : commands_.match("echo", line.text);
   if (echo.kind == CommandMatch::Kind::answer && echo.value == nonce_) {
     // The firmware answers in order: whatever it was asked before has been answered, or never will be.
     nonce_.clear();
     answers_.clear();
+    typed_.clear();
     believed_ = true;
     in_step_ = true;
     changed_.notify_all();
     return;
   }
-  recorder_.add(believed_ ? "console_line" : "console_discarded", last_line_);
-  if (!believed_ || commands_.is_unsolicited(line)) return;
-  answers_.push_back(line);
+  record(believed_ ? "console_line" : "console_discarded", line);
+  if (!believed_ || commands_.is_unsolicited(line.text)) return;
+  answers_.push_back(line.text);
   if (answers_.size() > max_answers) answers_.pop_front();
   changed_.notify_all();
 }
@@ -98,6 +117,8 @@ Result<void> Console::write(const RenderedCommand& command) {
   {
     const std::lock_guard lock(mutex_);
     if (port_ == nullptr || closed_) return fail(closed_error());
+    typed_.push_back(command.typed);
+    if (typed_.size() > max_typed) typed_.pop_front();
   }
   const auto written = port_->write(as_bytes(command.line), write_limit);
   if (written) return {};
@@ -159,7 +180,8 @@ Result<std::string> Console::say(const std::string& verb, const CommandArguments
   {
     const std::lock_guard lock(mutex_);
     in_step = in_step_;
-    answers_.clear();  // Only what is said after the command was sent can answer it.
+    if (in_step) typed_.clear();  // An echo comes before its answer, and that has come.
+    answers_.clear();             // Only what is said after the command was sent can answer it.
   }
   if (!in_step) {
     const auto synchronised =

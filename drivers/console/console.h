@@ -17,6 +17,8 @@ namespace hilmark {
 
 /// Calls are made from one thread at a time. What the firmware says becomes evidence "console"/"console_line" once it
 /// is known to come from the present boot, and "console"/"console_discarded" before, which nothing may be judged by.
+/// A firmware may echo what it is sent: that line is evidence "console"/"console_echo", and never an answer, so that no
+/// command of a set may be answered by itself.
 class Console {
  public:
   Console(CommandSet commands, const Clock& clock, EvidenceLog& evidence)
@@ -52,7 +54,10 @@ class Console {
 
  private:
   void on_data(ByteView data);
-  void on_line(const std::string& line);
+  void on_line(const AssembledLine& line);
+  void record(const char* kind, const AssembledLine& line);  // with mutex_ held
+  /// Whether a line is what was sent, and is so for the first time; with mutex_ held.
+  [[nodiscard]] bool is_echo(const std::string& text);
   void on_closed(const Error& error);
   [[nodiscard]] Result<void> write(const RenderedCommand& command);
   [[nodiscard]] Result<std::string> await_answer(const std::string& verb, const RenderedCommand& command,
@@ -69,6 +74,7 @@ class Console {
   std::condition_variable changed_;
   LineAssembler assembler_{max_line_bytes};
   std::deque<std::string> answers_;
+  std::deque<std::string> typed_;  // sent, and not echoed until now
   std::optional<Error> closed_;
   std::string device_;
   std::string nonce_;      // awaited; empty when it has come back

@@ -19,7 +19,8 @@ class ConsoleRecorder {
   /// Both must outlive it.
   ConsoleRecorder(const Clock& clock, EvidenceLog& evidence);
 
-  void add(const char* kind, std::string text);
+  /// `raw`: the line with its control sequences, where that is another; both as they may be kept.
+  void add(const char* kind, std::string text, std::string raw = {});
 
  private:
   /// Credit that time brings, and lines use up.

@@ -12,6 +12,11 @@ using testing::IsEmpty;
 
 const std::string running_build(40, 'a');
 const std::string other_build(40, 'b');
+/// A shell whose echo answers the bare text, which the line that is typed holds too.
+const char* const shell_commands =
+    "version: 1\nline_end: \"\\r\"\nprompt: 'uart:~$ '\ncommands:\n  echo: {send: 'echo {text}', expect: "
+    "'(nonce-.*)$'}\n"
+    "  ping: {send: status, expect: '^state: (.*)$'}\n";
 
 /// A firmware that answers what the script says, at once and on the writing thread.
 class ScriptedFirmware {
@@ -19,7 +24,9 @@ class ScriptedFirmware {
   std::vector<std::string> heard;
   std::string before_everything;  ///< said when the port is opened
   bool deaf = false;
-  int ignores = 0;  ///< so many lines get no answer
+  bool echoes = false;         ///< it repeats what is typed, as shells do
+  std::string says_after_all;  ///< a prompt
+  int ignores = 0;             ///< so many lines get no answer
   std::map<std::string, std::string> answers;
   ConsolePort::Callbacks callbacks;
 
@@ -49,10 +56,16 @@ class ScriptedFirmware {
 
   void hear(const std::string& line) {
     heard.push_back(line);
+    if (echoes) say(line.substr(0, line.find_first_of("\r\n")) + "\r\n");
+    answer(line);
+    if (!says_after_all.empty()) say(says_after_all);
+  }
+  void answer(const std::string& line) {
     if (deaf || ignores-- > 0) return;
     ignores = 0;
     if (const auto found = answers.find(line); found != answers.end()) return say(found->second);
     if (line.starts_with("AT+XECHO ")) return say("OK " + line.substr(9));
+    if (line.starts_with("echo ")) return say(line.substr(5) + "\n");
     if (line == "AT+XBUILD?\n") return say("OK " + running_build + "\r\n");
     say("OK\n");
   }
@@ -101,6 +114,51 @@ TEST_F(ConsoleTest, AnEchoOfTheTypedLineIsNoAnswer) {
   EXPECT_THAT(lines(), IsEmpty());
 }
 
+TEST_F(ConsoleTest, AFirmwareThatEchoesIsUnderstood) {
+  firmware.echoes = true;
+  firmware.answers["AT\n"] = "OK\r\n";
+  ASSERT_TRUE(console.open(firmware.opener()));
+  EXPECT_TRUE(console.prove(running_build, in(1000)));
+  EXPECT_TRUE(console.say("ping"));
+  EXPECT_THAT(lines(), ElementsAre("OK " + running_build, "OK")) << "an echo is nothing that the firmware said";
+  EXPECT_THAT(lines("console_echo"), ElementsAre(testing::StartsWith("AT+XECHO nonce-"), "AT+XBUILD?", "AT"));
+}
+
+TEST_F(ConsoleTest, AnEchoThatLooksLikeTheAnswerIsNone) {
+  Console loose(CommandSet::parse(shell_commands, "x.yaml").value(), clock, evidence);
+  firmware.echoes = true;
+  firmware.deaf = true;
+  ASSERT_TRUE(loose.open(firmware.opener()));
+  EXPECT_FALSE(loose.synchronise(in(1))) << "the typed line was taken for the firmware's answer to it";
+}
+
+TEST_F(ConsoleTest, AShellWithPromptAndColoursIsUnderstood) {
+  Console shell(CommandSet::parse(shell_commands, "x.yaml").value(), clock, evidence);
+  firmware.echoes = true;
+  firmware.says_after_all = "\x1b[1;32muart:~$ \x1b[m";
+  firmware.before_everything = firmware.says_after_all;
+  firmware.answers["status\r"] = "\x1b[31mstate: idle\x1b[0m";  // ended by the prompt alone
+  ASSERT_TRUE(shell.open(firmware.opener()));
+  const auto state = shell.say("ping");
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_EQ(*state, "idle");
+  const auto styled = evidence.all([](const Evidence& one) { return one.text("text") == "state: idle"; });
+  ASSERT_EQ(styled.size(), 1U);
+  EXPECT_THAT(styled[0]->text("raw"), HasSubstr("\\x1b[31mstate: idle\\x1b[0m")) << "what came is kept as it came";
+}
+
+TEST_F(ConsoleTest, WhereTheScreenTakesAKeyOutNothingElseOfTheLineIsKept) {
+  evidence.screen_speech(
+      [](std::string_view said) { return said == "the key" ? std::string("(removed)") : printable(said); });
+  ASSERT_TRUE(console.open(firmware.opener()));
+  firmware.say("the \x1b[1mkey\n");
+  const auto all = evidence.all([](const Evidence& one) { return one.kind == "console_discarded"; });
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0]->text("text"), "(removed)");
+  EXPECT_EQ(all[0]->text("raw"), "");
+  evidence.screen_speech({});
+}
+
 TEST_F(ConsoleTest, SilenceIsATimeoutThatSaysSo) {
   firmware.deaf = true;
   ASSERT_TRUE(console.open(firmware.opener()));
@@ -126,12 +184,12 @@ TEST_F(ConsoleTest, UnaskedLinesAreEvidenceAndNoAnswers) {
 }
 
 TEST_F(ConsoleTest, ARefusalIsTheUnitsAndQuotesIt) {
-  firmware.answers["AT+CONF Endpoint=x\n"] = "ERR7 no \x1b[31m\n";
+  firmware.answers["AT+CONF Endpoint=x\n"] = "ERR7 no \x02\n";
   ASSERT_TRUE(console.open(firmware.opener()));
   const auto answer = console.say("endpoint", {{"value", "x"}});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, ErrorKind::unit);
-  EXPECT_THAT(answer.error().message, HasSubstr("refused AT+CONF Endpoint={value}: ERR7 no \\x1b[31m"));
+  EXPECT_THAT(answer.error().message, HasSubstr("refused AT+CONF Endpoint={value}: ERR7 no \\x02"));
 }
 
 TEST_F(ConsoleTest, ALateAnswerIsNotTakenForTheNextCommands) {

@@ -113,9 +113,9 @@ bool ProcessKeeper::read_output() {
     output_.reset();
     return false;
   }
-  for (const std::string& line : assembler_.feed({chunk.data(), static_cast<std::size_t>(count)})) {
+  for (const AssembledLine& line : assembler_.feed({chunk.data(), static_cast<std::size_t>(count)})) {
     ++lines_;
-    callbacks_.on_line(line);
+    callbacks_.on_line(line.raw);
   }
   return true;
 }
