@@ -1,0 +1,57 @@
+// The kernel's serial ports of a USB device, found in /sys by where it is plugged, never by their numbers.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/clock.h"
+#include "harness/base/error.h"
+#include "harness/base/unique_fd.h"
+
+namespace hilmark {
+
+/// Where the kernel shows its devices; other folders in tests.
+struct KernelFolders {
+  std::filesystem::path sys = "/sys";
+  std::filesystem::path dev = "/dev";
+};
+
+/// One interface of a USB device: /sys/bus/usb/devices/1-4.2:1.0.
+struct KernelInterface {
+  int number = 0;
+  int interface_class = 0;
+  std::string driver;  ///< the kernel driver's name; empty: none is bound
+  std::string tty;     ///< "ttyACM0", "ttyUSB3"; empty: none
+};
+
+/// The interfaces of the device at that port path ("1-4.2"), by number; empty if nothing is there.
+[[nodiscard]] std::vector<KernelInterface> kernel_interfaces(const KernelFolders& folders, const std::string& port);
+
+struct WantedTty {
+  std::string port;              ///< "1-4.2"
+  std::string device;            ///< for messages: "0483:5740 serial V0001 at port 1-4.2"
+  std::optional<int> interface;  ///< unset: the first that has a tty
+};
+
+/// The device node. Errors (usage): the device has none, since a kernel driver is missing (it is named), or another
+/// holds the interface, or there is no such interface.
+[[nodiscard]] Result<std::filesystem::path> find_tty(const KernelFolders& folders, const WantedTty& wanted);
+
+/// Sees that something comes, goes or changes its permissions in /dev: the kernel and udev make a tty a little after
+/// its device.
+class DevWatch {
+ public:
+  explicit DevWatch(const KernelFolders& folders);
+  /// Until the next change since the last call, or the deadline.
+  void wait(const Deadline& deadline) const;
+
+ private:
+  UniqueFd inotify_;
+};
+
+/// Which other processes have a file open, for messages: "picocom (pid 4711)"; empty if /proc does not tell.
+[[nodiscard]] std::string holders_text(const std::filesystem::path& node);
+
+}  // namespace hilmark
