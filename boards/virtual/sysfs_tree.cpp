@@ -12,6 +12,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view bus = "/sys/devices/pci0000:00/0000:00:14.0/usb1";
 constexpr unsigned usb_major = 189;
+constexpr unsigned acm_major = 166;
 
 void write_file(const fs::path& path, std::string_view text) {
   std::ofstream file(path, std::ios::binary);
@@ -22,6 +23,15 @@ void write_file(const fs::path& path, std::string_view text) {
 
 std::string syspath_of(const UsbPlace& place) {
   return place.port == 0 ? std::string(bus) : fmt::format("{}/{}", bus, place.name());
+}
+
+std::string uevent_text(const std::vector<std::pair<std::string, std::string>>& properties) {
+  std::string text;
+  for (const auto& [key, value] : properties) {
+    constexpr std::string_view dev = "/dev/";
+    text += fmt::format("{}={}\n", key, key == "DEVNAME" ? value.substr(dev.size()) : value);
+  }
+  return text;
 }
 
 std::string attribute_string(const UsbDescriptors& descriptors, unsigned index) {
@@ -123,16 +133,8 @@ void SysfsTree::add_entry(const UsbPlace& place, const std::string& syspath, con
   const fs::path directory = below_root(syspath);
   fs::create_directories(directory);
   for (const auto& [name, value] : attributes) write_file(directory / name, value);
-  std::string uevent;
-  for (const auto& [key, value] : properties) {
-    constexpr std::string_view dev = "/dev/";
-    uevent += fmt::format("{}={}\n", key, key == "DEVNAME" ? value.substr(dev.size()) : value);
-  }
-  write_file(directory / "uevent", uevent);
-  std::string to_sys;  // as many ".." as there are directories between this one and /sys
-  for (const char character : syspath.substr(std::string_view("/sys").size())) to_sys += character == '/' ? "../" : "";
-  fs::remove(directory / "subsystem");
-  fs::create_symlink(to_sys + "bus/usb", directory / "subsystem");
+  write_file(directory / "uevent", uevent_text(properties));
+  link_to_sys(syspath, "subsystem", "bus/usb");
 
   // Last, since this is where enumeration looks.
   const fs::path by_bus = root_ / "sys/bus/usb/devices";
@@ -141,6 +143,47 @@ void SysfsTree::add_entry(const UsbPlace& place, const std::string& syspath, con
   fs::remove(link);
   fs::create_symlink("../../.." + syspath.substr(4), link);
   entries_.push_back({place.name(), syspath, std::move(properties)});
+}
+
+void SysfsTree::link_to_sys(const std::string& syspath, const std::string& link, const std::string& target) const {
+  std::string to_sys;  // as many ".." as there are directories between this one and /sys
+  for (const char character : syspath.substr(std::string_view("/sys").size())) to_sys += character == '/' ? "../" : "";
+  fs::remove(below_root(syspath) / link);
+  fs::create_symlink(to_sys + target, below_root(syspath) / link);
+}
+
+Result<void> SysfsTree::add_tty(const UsbPlace& place, unsigned interface, unsigned number) try {
+  const std::string device = fmt::format("{}/{}:1.", syspath_of(place), place.name());
+  const std::string control = fmt::format("{}{}", device, interface);
+  const std::string name = fmt::format("ttyACM{}", number);
+  const std::string path = fmt::format("{}/tty/{}", control, name);
+  const std::string device_number = fmt::format("{}:{}", acm_major, number);
+  fs::create_directories(below_root("/sys/bus/usb/drivers/cdc_acm"));
+  link_to_sys(control, "driver", "bus/usb/drivers/cdc_acm");
+  link_to_sys(fmt::format("{}{}", device, interface + 1), "driver", "bus/usb/drivers/cdc_acm");
+
+  Entry entry{place.name(),
+              path,
+              {{"DEVNAME", "/dev/" + name}, {"MAJOR", std::to_string(acm_major)}, {"MINOR", std::to_string(number)}},
+              "tty",
+              {below_root("/sys/class/tty/" + name), below_root("/sys/dev/char/" + device_number),
+               below_root("/dev/.node/" + name)}};
+  fs::create_directories(below_root(path));
+  write_file(below_root(path) / "dev", device_number + "\n");
+  write_file(below_root(path) / "uevent", uevent_text(entry.properties));
+  link_to_sys(path, "subsystem", "class/tty");
+  fs::create_symlink(fmt::format("../../../{}:1.{}", place.name(), interface), below_root(path) / "device");
+  const std::string targets[] = {"../.." + path.substr(4), "../.." + path.substr(4), device_number};
+  for (std::size_t i = 0; i < entry.links.size(); ++i) {
+    fs::create_directories(entry.links[i].parent_path());
+    fs::remove(entry.links[i]);
+    fs::create_symlink(targets[i], entry.links[i]);
+  }
+  uevents_.send({"add", entry.syspath, entry.subsystem, entry.properties});
+  entries_.push_back(std::move(entry));
+  return {};
+} catch (const fs::filesystem_error& error) {
+  return failure(fmt::format("cannot make the lab's /sys: {}", error.what()));
 }
 
 void SysfsTree::remove(const UsbPlace& place) {
@@ -153,11 +196,12 @@ void SysfsTree::remove(const UsbPlace& place) {
   std::reverse(leaving.begin(), leaving.end());
   for (const Entry& entry : leaving) {
     fs::remove(root_ / "sys/bus/usb/devices" / below_root(entry.syspath).filename(), ignored);
+    for (const fs::path& link : entry.links) fs::remove(link, ignored);
   }
   fs::remove(root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, place.device_number - 1), ignored);
   fs::remove(root_ / "dev/.node" / fmt::format("bus_usb_001_{:03}", place.device_number), ignored);
   fs::remove_all(below_root(syspath_of(place)), ignored);
-  for (const Entry& entry : leaving) uevents_.send({"remove", entry.syspath, "usb", entry.properties});
+  for (const Entry& entry : leaving) uevents_.send({"remove", entry.syspath, entry.subsystem, entry.properties});
 }
 
 }  // namespace virtual_lab

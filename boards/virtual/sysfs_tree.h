@@ -27,6 +27,8 @@ class SysfsTree {
 
   // The node must be there already: whoever hears the event opens it at once.
   [[nodiscard]] Result<void> add(const UsbPlace& place, const UsbDescriptors& descriptors);
+  // What the kernel's cdc_acm driver makes of a device that is there: /dev/ttyACM<number> at that interface.
+  [[nodiscard]] Result<void> add_tty(const UsbPlace& place, unsigned interface, unsigned number);
   void remove(const UsbPlace& place);
 
  private:
@@ -35,9 +37,13 @@ class SysfsTree {
     std::string port_name;  // the device that this belongs to
     std::string syspath;
     Pairs properties;
+    std::string subsystem = "usb";
+    std::vector<std::filesystem::path> links = {};  // that go with it, besides those below its syspath
   };
 
   void add_entry(const UsbPlace& place, const std::string& syspath, const Pairs& attributes, Pairs properties);
+  // Makes `link` in a device's directory point to /sys/`target`.
+  void link_to_sys(const std::string& syspath, const std::string& link, const std::string& target) const;
   [[nodiscard]] std::filesystem::path below_root(const std::string& path) const { return root_ / path.substr(1); }
 
   std::filesystem::path root_;

@@ -3,18 +3,19 @@
 namespace virtual_lab {
 
 PluggedDevice::PluggedDevice(UsbBus& bus, const UsbPlace& place, std::shared_ptr<UsbfsDevice> device,
-                             std::unique_ptr<UsbfsNode> node)
-    : bus_(bus), place_(place), device_(std::move(device)), node_(std::move(node)) {}
+                             std::unique_ptr<UsbfsNode> node, std::unique_ptr<TtyNode> tty)
+    : bus_(bus), place_(place), device_(std::move(device)), node_(std::move(node)), tty_(std::move(tty)) {}
 
 PluggedDevice::~PluggedDevice() {
   // Pending transfers end first, the news goes out last.
   device_->disconnect();
+  tty_.reset();
   node_.reset();
   bus_.unplugged(place_);
 }
 
 UsbBus::UsbBus(EventLoop& loop, std::filesystem::path root)
-    : loop_(loop), root_(std::move(root)), uevents_(root_), sysfs_(root_, uevents_) {}
+    : loop_(loop), root_(std::move(root)), uevents_(root_), sysfs_(root_, uevents_), tty_clients_(loop) {}
 
 UsbBus::~UsbBus() {
   loop_.cancel(uevent_timer_);
@@ -53,12 +54,48 @@ Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
     number_is_taken_[place.device_number] = false;
     return failure(node.error());
   }
-  auto plugged = std::make_unique<PluggedDevice>(*this, place, device, std::move(*node));
+  const unsigned tty_number = free_tty_number();
+  auto tty = plug.tty ? serve_tty(plug, tty_number, device) : Result<std::unique_ptr<TtyNode>>();
+  if (!tty) {
+    number_is_taken_[place.device_number] = false;
+    return failure(tty.error());
+  }
+  auto plugged = std::make_unique<PluggedDevice>(*this, place, device, std::move(*node), std::move(*tty));
   hub_shows(plug.port, true);
-  const auto added = sysfs_.add(place, plug.model->descriptors());
+  auto added = sysfs_.add(place, plug.model->descriptors());
+  if (added && plug.tty) added = sysfs_.add_tty(place, plug.tty->control_interface, tty_number);
   flush_uevents();
   if (!added) return failure(added.error());
   return plugged;
+}
+
+unsigned UsbBus::free_tty_number() const {
+  unsigned number = 0;
+  std::error_code ignored;
+  while (std::filesystem::is_symlink(root_ / "dev" / TtyNode::name(number), ignored)) ++number;
+  return number;
+}
+
+// The tty is a host like any other, and the only one that needs no claim.
+Result<std::unique_ptr<TtyNode>> UsbBus::serve_tty(const Plug& plug, unsigned number,
+                                                   const std::shared_ptr<UsbfsDevice>& device) {
+  TtyNode::Board board;
+  board.take_input = [this, plug, weak = std::weak_ptr<UsbfsDevice>(device)](ByteView bytes) {
+    const std::lock_guard lock(*plug.board_mutex);
+    const std::size_t taken = plug.model->bulk_out(plug.tty->out_endpoint, bytes).bytes;
+    for (const DeviceEvent& event : plug.model->take_events()) {
+      loop_.post([weak, sink = plug.on_event, event] {
+        const auto still_there = weak.lock();
+        if (still_there && !still_there->gone()) sink(event);
+      });
+    }
+    return taken;
+  };
+  board.give_output = [plug](std::span<std::uint8_t> into) {
+    const std::lock_guard lock(*plug.board_mutex);
+    return plug.model->bulk_in(plug.tty->in_endpoint, into).bytes;
+  };
+  return TtyNode::make(loop_, tty_clients_, {root_, number}, std::move(board));
 }
 
 // As the kernel does: each plug gets the next number, so that a stale handle never meets a new device.

@@ -80,7 +80,9 @@ static int is_ordinary_device(const char* path) {
 }
 
 /* A node of the host's own USB is none of the lab's business, be it that the lab's has just gone. */
-static int is_usb_node(const char* path) { return begins_with(path, "/dev/bus/usb/"); }
+static int is_usb_node(const char* path) {
+  return begins_with(path, "/dev/bus/usb/") || begins_with(path, "/dev/ttyACM");
+}
 
 static int no_such_node(void) {
   errno = ENOENT;
