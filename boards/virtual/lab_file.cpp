@@ -182,7 +182,7 @@ UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vecto
                        });
   if (!good_id) lab.fail(node["id"], fmt::format("expected 1 to 40 of a-z, 0-9 and -, not \"{}\"", unit.id));
   const YAML::Node block = lab.child_map(node, "virtual");
-  lab.allow_only(block, {"port", "serial", "core"});
+  lab.allow_only(block, {"port", "serial", "core", "tty"});
   unit.port = read_port(lab, block);
   unit.serial = lab.text(block, "serial");
   const bool good_serial =
@@ -190,6 +190,11 @@ UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vecto
       std::all_of(unit.serial.begin(), unit.serial.end(), [](char letter) { return letter > ' ' && letter <= '~'; });
   if (!good_serial) lab.fail(block["serial"], "expected 1 to 63 printable ASCII characters without blanks");
   if (lab.text(block, "core") != "native") lab.fail(block["core"], "expected \"native\", the only core there is");
+  if (block["tty"].IsDefined()) {
+    const std::string tty = lab.text(block, "tty");
+    if (tty != "true" && tty != "false") lab.fail(block["tty"], "expected \"true\" or \"false\" for \"tty\"");
+    unit.tty = tty == "true";
+  }
   read_chip(find_board_file(lab, node, elsewhere), unit);
   return unit;
 }

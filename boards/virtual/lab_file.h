@@ -15,6 +15,7 @@ struct UnitSpec {
   std::string id;
   unsigned port = 0;  // of bus 1's hub, from 1 on
   std::string serial;
+  bool tty = false;  // its console is /dev/ttyACM…, too
   std::string chip;
   std::string protocol = "dfuse";  // of bootloader_protocols()
   UsbIds bootloader{0x0483, 0xdf11};

@@ -101,6 +101,7 @@ TEST_F(LabFile, RefusesUnitsByLineAndReason) {
   expect_error(with("\"V1\"", "[1]"), "lab.yaml:6", "expected a text");
   expect_error(with("core: native", "core: qemu"), "lab.yaml:6", "native");
   expect_error(with("core: native", "core: native, speed: 1"), "lab.yaml:6", "unknown key \"speed\"");
+  expect_error(with("core: native", "core: native, tty: maybe"), "lab.yaml:6", "for \"tty\"");
   expect_error(with("core: native", "core: native, core: native"), "lab.yaml:6", "twice");
 }
 

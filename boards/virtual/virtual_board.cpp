@@ -101,8 +101,10 @@ void VirtualBoard::stop_core() {
 }
 
 void VirtualBoard::join_bus(std::shared_ptr<UsbDevice> device) {
+  std::optional<UsbBus::Plug::Tty> tty;
+  if (spec_.tty && device == console_) tty = {0, CdcModel::data_out, CdcModel::data_in};
   auto joined = around_.bus.plug(
-      {spec_.port, std::move(device), mutex_, [this](const DeviceEvent& event) { handle_device_event(event); }});
+      {spec_.port, std::move(device), mutex_, [this](const DeviceEvent& event) { handle_device_event(event); }, tty});
   if (!joined) {
     log(joined.error());
     return;

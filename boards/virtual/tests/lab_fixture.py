@@ -15,7 +15,7 @@ import time
 from wrap_image import wrap
 
 DEADLINE_S = 15
-UNIT = "  - {{id: v{n}, kind: virtual, board: virtual_stm32h7, virtual: {{port: \"1-{n}\", serial: V{n}, core: native}}}}\n"
+UNIT = "  - {{id: v{n}, kind: virtual, board: virtual_stm32h7, virtual: {{port: \"1-{n}\", serial: V{n}, core: native{more}}}}}\n"
 
 
 class Programs:
@@ -55,10 +55,10 @@ def image(defect="golden", chip="stm32h7"):
 
 
 class Lab:
-    def __init__(self, units=1, state=None, command=None):
+    def __init__(self, units=1, state=None, command=None, more=""):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="virtual-lab-test-"))
         self.lab_file = self.folder / "lab.yaml"
-        self.lab_file.write_text("version: 1\nunits:\n" + "".join(UNIT.format(n=n + 1) for n in range(units)))
+        self.lab_file.write_text("version: 1\nunits:\n" + "".join(UNIT.format(n=n + 1, more=more) for n in range(units)))
         tell = "echo $$ $UMOCKDEV_DIR $LD_PRELOAD; read end"
         arguments = [Programs.virtual_lab, "--lab", self.lab_file, "--log", self.folder / "log"]
         arguments += ["--state", state] if state else []

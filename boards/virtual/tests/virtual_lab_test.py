@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 from lab_fixture import DEADLINE_S, Lab, Programs, command_line, image, process_is_there, wait_for  # noqa: E402
 
 OWN_TROUBLE = 125
+TTY_CLIENT = pathlib.Path(__file__).with_name("tty_client.py")
 
 
 def run_bare(*words, **options):
@@ -211,6 +212,34 @@ class VirtualLab(unittest.TestCase):
             lab.client("hub", "1-1", "on")
             lab.await_application()
             self.assertEqual(lab.console("echo again"), ["again"])
+
+    def test_the_console_is_a_tty_where_the_lab_file_says_so(self):
+        with Lab(units=2, more=", tty: true") as lab:
+            lab.boot_test_core()
+            self.assertEqual(lab.run(sys.executable, TTY_CLIENT, "where").split(),
+                             ["/dev/ttyACM0", "166:0", "True", "1-1:1.0", "V1", "cdc_acm"])
+            lab.boot_test_core(serial="V2", port="1-2")
+            self.assertEqual(lab.run("sh", "-c", "ls /dev/ttyACM* /sys/class/tty").split(),
+                             ["/dev/ttyACM0", "/dev/ttyACM1", "/sys/class/tty:", "ttyACM0", "ttyACM1"])
+
+    def test_a_tty_carries_a_thousand_lines_and_can_be_opened_again(self):
+        with Lab(more=", tty: true") as lab:
+            lab.boot_test_core()
+            for _ in range(2):  # the first has had it for itself
+                self.assertEqual(lab.run(sys.executable, TTY_CLIENT, "echo", "1000").strip(), "1000 lines came back")
+
+    def test_unplugging_hangs_a_tty_up(self):
+        with Lab(more=", tty: true") as lab:
+            lab.boot_test_core()
+            client = lab.start(sys.executable, TTY_CLIENT, "unplug")
+            self.assertEqual(client.stdout.readline(), "pending\n")
+            lab.control("unplug", "1-1")
+            self.assertEqual(client.communicate(timeout=DEADLINE_S)[0].split(), ["hung-up,", "EIO"])
+            self.assertEqual(client.returncode, 0)
+            self.assertNotIn("ttyACM0", lab.run("ls", "/dev", "/sys/class/tty", status=None))
+            lab.control("plug", "1-1")
+            lab.await_application()
+            self.assertEqual(lab.run(sys.executable, TTY_CLIENT, "echo", "3").strip(), "3 lines came back")
 
     def test_unplugging_ends_a_pending_transfer(self):
         with Lab() as lab:
