@@ -119,7 +119,8 @@ std::optional<std::size_t> CdcModel::console_request(const SetupPacket& setup, s
   if (setup.request == set_line_coding && data.size() == line_coding_.size()) {
     std::copy(data.begin(), data.end(), line_coding_.begin());
     constexpr std::uint32_t baud_for_bootloader = 1200;
-    if (kind_.way_down == ApplicationKind::WayDown::reset_interface && read_u32(line_coding_, 0) == baud_for_bootloader) {
+    if (kind_.way_down == ApplicationKind::WayDown::reset_interface &&
+        read_u32(line_coding_, 0) == baud_for_bootloader) {
       leave_for_bootloader();
     }
     return data.size();

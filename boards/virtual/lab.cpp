@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view commands =
-    "expected boot-pin PORT on|off, unplug PORT, plug PORT, power PORT on|off, reset PORT, status PORT or list";
+    "expected boot-pin PORT on|off, faults PORT [FAULT...], unplug PORT, plug PORT, power PORT on|off, reset PORT, "
+    "status PORT or list";
 
 std::string port_name(const VirtualBoard& board) { return fmt::format("1-{}", board.spec().port); }
 
@@ -126,6 +127,7 @@ Result<std::string> Lab::obey(const std::string& line) {
     for (const auto& board : boards_) ports += (ports.size() > 1 ? "," : "") + board->status_json();
     return ports + "]";
   }
+  if (words[0] == "faults" && words.size() >= 2) return set_faults(words);
   const auto input = input_of(words);
   const bool asks_status = words[0] == "status" && words.size() == 2;
   if (!input && !asks_status) return failure(fmt::format("cannot do \"{}\"; {}", line.substr(0, 80), commands));
@@ -137,6 +139,15 @@ Result<std::string> Lab::obey(const std::string& line) {
   }
   if (asks_status) return board->status_json();
   board->handle(*input);
+  return std::string();
+}
+
+Result<std::string> Lab::set_faults(const std::vector<std::string>& words) {
+  VirtualBoard* board = board_at(words[1]);
+  if (board == nullptr) return failure(fmt::format("no board at port {}", words[1].substr(0, 40)));
+  auto faults = Faults::parse(fmt::format("{}", fmt::join(words.begin() + 2, words.end(), " ")));
+  if (!faults) return failure(faults.error());
+  board->set_faults(std::move(*faults));
   return std::string();
 }
 

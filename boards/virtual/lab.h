@@ -40,6 +40,7 @@ class Lab {
   Lab(EventLoop& loop, const LabSettings& settings);
   Result<void> make_boards(const LabSettings& settings);
   Result<void> publish() const;
+  [[nodiscard]] Result<std::string> set_faults(const std::vector<std::string>& words);
   [[nodiscard]] VirtualBoard* board_at(const std::string& port_or_unit);
 
   EventLoop& loop_;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <sstream>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -174,6 +175,32 @@ unsigned read_port(const YamlFile& lab, const YAML::Node& block) {
   return port;
 }
 
+Faults read_faults(const YamlFile& lab, const YAML::Node& block) {
+  if (!block["faults"].IsDefined()) return {};
+  auto faults = Faults::parse(lab.text(block, "faults"));
+  if (!faults) lab.fail(block["faults"], faults.error());
+  return std::move(*faults);
+}
+
+// "tolerant upload will-detach": what is not named the bootloader, or the application before it, does not do.
+void read_manners(const YamlFile& lab, const YAML::Node& block, UnitSpec& unit) {
+  if (!block["dfu"].IsDefined()) return;
+  unit.manners.manifestation_tolerant = unit.manners.can_upload = unit.will_detach = false;
+  std::istringstream words(lab.text(block, "dfu"));
+  for (std::string word; words >> word;) {
+    if (word == "tolerant") {
+      unit.manners.manifestation_tolerant = true;
+    } else if (word == "upload") {
+      unit.manners.can_upload = true;
+    } else if (word == "will-detach") {
+      unit.will_detach = true;
+    } else if (word != "plain") {
+      lab.fail(block["dfu"],
+               fmt::format("expected words of tolerant, upload, will-detach, or plain; not \"{}\"", word));
+    }
+  }
+}
+
 UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vector<fs::path>& elsewhere) {
   UnitSpec unit;
   unit.id = lab.text(node, "id");
@@ -182,7 +209,7 @@ UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vecto
                        });
   if (!good_id) lab.fail(node["id"], fmt::format("expected 1 to 40 of a-z, 0-9 and -, not \"{}\"", unit.id));
   const YAML::Node block = lab.child_map(node, "virtual");
-  lab.allow_only(block, {"port", "serial", "core", "tty"});
+  lab.allow_only(block, {"port", "serial", "core", "tty", "faults", "dfu"});
   unit.port = read_port(lab, block);
   unit.serial = lab.text(block, "serial");
   const bool good_serial =
@@ -195,7 +222,10 @@ UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vecto
     if (tty != "true" && tty != "false") lab.fail(block["tty"], "expected \"true\" or \"false\" for \"tty\"");
     unit.tty = tty == "true";
   }
+  unit.faults = read_faults(lab, block);
+  read_manners(lab, block, unit);
   read_chip(find_board_file(lab, node, elsewhere), unit);
+  unit.manners.ids = unit.bootloader;
   return unit;
 }
 

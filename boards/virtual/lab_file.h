@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "boards/virtual/dfu_model.h"
+#include "boards/virtual/faults.h"
 #include "boards/virtual/flash_memory.h"
 #include "boards/virtual/result.h"
 #include "boards/virtual/usb_device.h"
@@ -15,7 +17,10 @@ struct UnitSpec {
   std::string id;
   unsigned port = 0;  // of bus 1's hub, from 1 on
   std::string serial;
-  bool tty = false;  // its console is /dev/ttyACM…, too
+  bool tty = false;         // its console is /dev/ttyACM…, too
+  Faults faults;            // of its bootloader
+  DfuManners manners;       // of a bootloader of protocol "dfu"
+  bool will_detach = true;  // of its application
   std::string chip;
   std::string protocol = "dfuse";  // of bootloader_protocols()
   UsbIds bootloader{0x0483, 0xdf11};

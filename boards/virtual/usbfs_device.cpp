@@ -97,7 +97,7 @@ int UsbfsDevice::control(ClientId client, const SetupPacket& setup, std::span<st
   if (error != 0) return -error;
   const auto transferred = model_->control(setup, data);
   after_model_call();
-  return transferred ? static_cast<int>(*transferred) : -EPIPE;
+  return transferred ? static_cast<int>(*transferred) : refusal();
 }
 
 UsbfsDevice::Reaped UsbfsDevice::reap(ClientId client) {
@@ -170,8 +170,10 @@ void UsbfsDevice::run_control(Urb& urb) {
   const SetupPacket setup = SetupPacket::parse(urb.data);
   const auto transferred = model_->control(setup, std::span(urb.data).subspan(SetupPacket::size_bytes, setup.length));
   if (transferred) urb.actual_bytes = *transferred;
-  finish(urb, transferred ? 0 : -EPIPE);
+  finish(urb, transferred ? 0 : refusal());
 }
+
+int UsbfsDevice::refusal() const { return model_->pulled_out() ? -EPROTO : -EPIPE; }
 
 void UsbfsDevice::run_endpoint(std::uint8_t endpoint) {
   const auto found = endpoint_queues_.find(endpoint);
@@ -190,7 +192,7 @@ bool UsbfsDevice::step(Urb& urb) {
     if (answer.handshake == Handshake::nak) return false;
     urb.actual_bytes = answer.bytes;
     const bool too_short = urb.short_is_an_error && answer.bytes < urb.data.size();
-    finish(urb, answer.handshake == Handshake::stall ? -EPIPE : (too_short ? -EREMOTEIO : 0));
+    finish(urb, answer.handshake == Handshake::stall ? refusal() : (too_short ? -EREMOTEIO : 0));
     return true;
   }
   // An empty packet is one, too.
@@ -198,7 +200,7 @@ bool UsbfsDevice::step(Urb& urb) {
     const BulkStep answer = model_->bulk_out(urb.endpoint, ByteView(urb.data).subspan(urb.actual_bytes));
     if (answer.handshake == Handshake::nak) return false;
     if (answer.handshake == Handshake::stall) {
-      finish(urb, -EPIPE);
+      finish(urb, refusal());
       return true;
     }
     urb.actual_bytes += answer.bytes;

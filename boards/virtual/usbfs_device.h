@@ -91,6 +91,8 @@ class UsbfsDevice {
   [[nodiscard]] int check_control(ClientId client, const SetupPacket& setup);
   [[nodiscard]] int check_transfer(ClientId client, const Urb& urb);
   [[nodiscard]] bool has_interface(unsigned interface) const;
+  // What a transfer ends with that the model refused: a stall, or what comes of a cable that was pulled out.
+  [[nodiscard]] int refusal() const;
   void run_control(Urb& urb);
   void run_endpoint(std::uint8_t endpoint);
   // Returns whether the URB is finished.

@@ -9,6 +9,7 @@ namespace virtual_lab {
 
 VirtualBoard::VirtualBoard(UnitSpec spec, FlashStore flash, Surroundings surroundings)
     : spec_(std::move(spec)),
+      faults_(spec_.faults),
       around_(surroundings),
       store_(std::move(flash)),
       flash_(spec_.layout, store_.cells()),
@@ -46,7 +47,7 @@ void VirtualBoard::carry_out(const BoardAction& action) {
       return;
     case BoardAction::Kind::join_bus_as_bootloader:
       if (const auto found = image(); !found) log(fmt::format("stays in the bootloader: {}", found.error()));
-      join_bus(make_bootloader(spec_, flash_));
+      join_bus(make_bootloader(spec_, flash_, faults_));
       return;
     case BoardAction::Kind::join_bus_as_application:
       join_bus(console_);

@@ -32,6 +32,8 @@ class VirtualBoard {
   ~VirtualBoard();
 
   void handle(BoardInput input);
+  // Of its bootloader, from its next enumeration on.
+  void set_faults(Faults faults) { faults_ = std::move(faults); }
 
   [[nodiscard]] const UnitSpec& spec() const { return spec_; }
   // Not on the way from one state to another.
@@ -55,6 +57,7 @@ class VirtualBoard {
   void log(std::string_view text) const { around_.log.write(spec_.id, text); }
 
   const UnitSpec spec_;
+  Faults faults_;
   const Surroundings around_;
   FlashStore store_;
   FlashMemory flash_;

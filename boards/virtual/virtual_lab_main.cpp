@@ -91,7 +91,7 @@ int parse_and_run(int argc, char** argv) {
       "Virtual USB boards under unmodified libusb programs.\n"
       "Usage: virtual-lab --lab FILE [--state DIR] [--log FILE] -- COMMAND...\n"
       "       virtual-lab ctl boot-pin PORT on|off | power PORT on|off | plug PORT | unplug PORT |\n"
-      "                       reset PORT | status PORT | list        (inside the lab)");
+      "                       reset PORT | faults PORT [FAULT...] | status PORT | list   (inside the lab)");
   app.add_option("--lab", options.lab_file, "the lab file; its units with a virtual: block become boards");
   app.add_option("--state", options.state, "keep each board's flash in this folder; else it is fresh and empty");
   app.add_option("--log", options.log_file, "append what boards and firmware log to this file");

@@ -16,10 +16,9 @@ constexpr Milliseconds command_limit{20'000};
 
 }  // namespace
 
-UsbBoard::UsbBoard(const UsbUnitConfig& config, DfuSeLayout layout, CommandSet commands, UsbContext& usb,
-                   const Clock& clock, EvidenceLog& evidence)
+UsbBoard::UsbBoard(const UsbUnitConfig& config, CommandSet commands, UsbContext& usb, const Clock& clock,
+                   EvidenceLog& evidence)
     : config_(config),
-      layout_(std::move(layout)),
       usb_(usb),
       clock_(clock),
       evidence_(evidence),
@@ -62,9 +61,9 @@ Result<UsbPlugged> UsbBoard::ask_for_bootloader(const UsbPlugged& application) {
     if (came) return came;
   }
   console_.close();
-  const auto detached = dfu_detach(usb_, application);
-  if (!detached) return fail(detached.error());
-  if (!*detached) return fail(ErrorKind::unit, "{} has no way into its bootloader", application.text());
+  const auto asked = request_bootloader(config_.flasher, usb_, application);
+  if (!asked) return fail(asked.error());
+  if (!*asked) return fail(ErrorKind::unit, "{} has no way into its bootloader", application.text());
   return watcher_.wait_arrival({config_.bootloader}, application.arrival, Deadline(clock_, enumeration_limit));
 }
 
@@ -74,7 +73,7 @@ Result<UsbPlugged> UsbBoard::force_bootloader() {
   if (!power_->can(PowerAction::boot_pin_on) || !cuts) {
     if (!there) return nothing_there();
     return fail(ErrorKind::unit,
-                "{} cannot be brought into its bootloader by console or DFU DETACH, and the lab file names no boot pin "
+                "{} cannot be brought into its bootloader by console or USB, and the lab file names no boot pin "
                 "with power; hold BOOT0 and reset it, then run again",
                 there->text());
   }
@@ -122,29 +121,26 @@ Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
   return {};
 }
 
-Result<UsbBoard::Flash> UsbBoard::open_flash() {
+Result<std::unique_ptr<Flasher>> UsbBoard::open_flash() {
   const auto bootloader = enter_bootloader();
   if (!bootloader) return fail(bootloader.error());
-  auto port = DfuUsbPort::open(usb_, *bootloader, config_.flash_base);
-  if (!port) return fail(port.error());
-  auto flasher = DfuSeFlasher::make(**port, (*port)->memory(), layout_, clock_);
-  if (!flasher) return fail(flasher.error());
-  return Flash{std::move(*port), std::move(*flasher)};
+  return open_flasher(config_.flasher, usb_, *bootloader, clock_);
 }
 
 Result<void> UsbBoard::start_application() {
-  std::uint64_t arrival = 0;
-  {
-    auto flash = open_flash();
-    if (!flash) return fail(flash.error());
-    const auto there = watcher_.now();
-    if (!there) return nothing_there();
-    arrival = there->arrival;
-    last_restart_ = arrival;
-    const auto left = flash->flasher.start(config_.flash_base, Deadline(clock_, leave_limit));
-    if (!left) return fail(left.error());
-  }
-  return await_application(arrival);
+  auto flasher = open_flash();
+  if (!flasher) return fail(flasher.error());
+  return start_application(std::move(*flasher));
+}
+
+Result<void> UsbBoard::start_application(std::unique_ptr<Flasher> flasher) {
+  const auto there = watcher_.now();
+  if (!there) return nothing_there();
+  last_restart_ = there->arrival;
+  const auto left = flasher->start(config_.flasher.base, Deadline(clock_, leave_limit));
+  flasher.reset();
+  if (!left) return fail(left.error());
+  return await_application(there->arrival);
 }
 
 Result<void> UsbBoard::await_application(std::uint64_t arrival) {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "drivers/console/console.h"
-#include "drivers/dfu/dfu_usb_port.h"
 #include "drivers/power/power_switch.h"
+#include "drivers/unit/open_flasher.h"
 #include "drivers/unit/unit.h"
 #include "drivers/usb/usb_context.h"
 
@@ -20,8 +20,7 @@ struct UsbUnitConfig {
   UnitInfo info;     ///< with its port; a serial number, if there is one, is held against the application's
   UsbId bootloader;  ///< board file: states
   UsbId application;
-  std::string flash_layout;                                   ///< chip file: flasher.layout
-  std::uint32_t flash_base = 0;                               ///< chip file: image.base; where the application starts
+  FlasherConfig flasher;                                      ///< chip file; the application starts at its base
   std::string commands_file;                                  ///< boards/commands/<console.commands>.yaml
   std::vector<std::pair<std::string, std::string>> settings;  ///< board file: settings, applied before it connects
   std::string topic;                                          ///< to publish to, where it can; empty: none
@@ -33,7 +32,7 @@ struct UsbUnitConfig {
 /// Errors: rig where nothing is plugged or all is lost, unit where the board refuses, timeout where it is silent.
 class UsbBoard {
  public:
-  UsbBoard(const UsbUnitConfig& config, DfuSeLayout layout, CommandSet commands, UsbContext& usb, const Clock& clock,
+  UsbBoard(const UsbUnitConfig& config, CommandSet commands, UsbContext& usb, const Clock& clock,
            EvidenceLog& evidence);
 
   [[nodiscard]] Console& console() { return console_; }
@@ -43,12 +42,11 @@ class UsbBoard {
   [[nodiscard]] Result<UsbPlugged> enter_bootloader();
   /// Out of the bootloader into the application, with its console open and answering.
   [[nodiscard]] Result<void> start_application();
-  /// What can be done with the flash, for as long as the board is in its bootloader.
-  struct Flash {
-    std::unique_ptr<DfuUsbPort> port;  ///< outlives the flasher
-    DfuSeFlasher flasher;
-  };
-  [[nodiscard]] Result<Flash> open_flash();
+  /// The same with the flasher that has the bootloader open. A bootloader that has just been written may not be asked
+  /// anything by another one.
+  [[nodiscard]] Result<void> start_application(std::unique_ptr<Flasher> flasher);
+  /// Into the bootloader, and its flash opened.
+  [[nodiscard]] Result<std::unique_ptr<Flasher>> open_flash();
 
   /// Opens the application's console, unless it is open. Does not wait for it to answer.
   [[nodiscard]] Result<void> open_console();
@@ -84,7 +82,6 @@ class UsbBoard {
   [[nodiscard]] Result<void> act(PowerAction action);
 
   const UsbUnitConfig& config_;
-  DfuSeLayout layout_;
   UsbContext& usb_;
   const Clock& clock_;
   EvidenceLog& evidence_;

@@ -1,16 +1,17 @@
 #include "drivers/unit/usb_unit.h"
 
+#include <algorithm>
+
 namespace hilmark {
 namespace {
 
 class UsbUnit final : public Unit {
  public:
-  UsbUnit(UsbUnitConfig config, DfuSeLayout layout, CommandSet commands, UsbContext& usb, const Clock& clock,
-          EvidenceLog& evidence)
+  UsbUnit(UsbUnitConfig config, CommandSet commands, UsbContext& usb, const Clock& clock, EvidenceLog& evidence)
       : config_(std::move(config)),
         clock_(clock),
         evidence_(evidence),
-        board_(config_, std::move(layout), std::move(commands), usb, clock, evidence),
+        board_(config_, std::move(commands), usb, clock, evidence),
         subscription_(usb.subscribe([this](const UsbEvent& event) { on_usb(event); })) {}
 
   [[nodiscard]] const UnitInfo& info() const override { return config_.info; }
@@ -72,13 +73,17 @@ class UsbUnit final : public Unit {
     const SteadyTime start = clock_.now();
     known_endpoint_.reset();
     if (progress) progress("entering the bootloader", 0);
-    auto flash = board_.open_flash();
-    if (!flash) return fail(flash.error());
-    auto report = flash->flasher.write(image.address, image.content, progress, Deadline(clock_, config_.flash_limit));
+    auto flasher = board_.open_flash();
+    if (!flasher) return fail(flasher.error());
+    auto report = (*flasher)->write(image.address, image.content, progress, Deadline(clock_, config_.flash_limit));
     if (!report) return report;
-    flash->port.reset();
     if (progress) progress("starting", 0);
-    if (const auto started = board_.start_application(); !started) return fail(started.error());
+    if (const auto started = board_.start_application(std::move(*flasher)); !started) return fail(started.error());
+    if (!report->verified) {
+      const auto verified = verify_anew(image, progress);
+      if (!verified) return fail(verified.error());
+      report->verified = *verified;
+    }
     if (!image.build_id.empty()) {
       const auto proved = board_.console().prove(image.build_id, Deadline(clock_, config_.info.timing.boot));
       if (!proved) return fail(proved.error());
@@ -90,21 +95,32 @@ class UsbUnit final : public Unit {
                    {"variant", image.variant},
                    {"bytes", report->bytes_written},
                    {"sectors_erased", report->sectors_erased},
+                   {"verified", report->verified},
                    {"duration_ms", report->duration.count()}});
     return report;
   }
 
   Result<Bytes> do_read(std::uint32_t address, std::size_t size) {
-    Bytes content;
-    {
-      auto flash = board_.open_flash();
-      if (!flash) return fail(flash.error());
-      auto read = flash->flasher.read(address, size, {}, Deadline(clock_, config_.flash_limit));
-      if (!read) return read;
-      content = std::move(*read);
-    }
-    if (const auto started = board_.start_application(); !started) return fail(started.error());
+    auto flasher = board_.open_flash();
+    if (!flasher) return fail(flasher.error());
+    auto content = (*flasher)->read(address, size, {}, Deadline(clock_, config_.flash_limit));
+    // Whatever came of it: the unit is not left in its bootloader.
+    const auto started = board_.start_application(std::move(*flasher));
+    if (!content) return content;
+    if (!started) return fail(started.error());
     return content;
+  }
+
+  /// What a bootloader that left for good after writing did not let us compare. False: it cannot be read at all.
+  Result<bool> verify_anew(const FirmwareImage& image, const Progress& progress) {
+    if (progress) progress("verifying", 0);
+    const auto content = do_read(image.address, image.content.size());
+    if (!content && content.error().kind == ErrorKind::usage) return false;
+    if (!content) return fail(content.error());
+    const auto [in_image, in_flash] = std::mismatch(image.content.begin(), image.content.end(), content->begin());
+    if (in_image == image.content.end()) return true;
+    return fail(ErrorKind::unit, "the flash does not hold what was written: {:#04x} instead of {:#04x} at {:#010x}",
+                *in_flash, *in_image, image.address + (in_image - image.content.begin()));
   }
 
   Result<void> do_start() {
@@ -209,11 +225,12 @@ Result<std::unique_ptr<Unit>> make_usb_unit(UsbUnitConfig config, UsbContext& us
                                             EvidenceLog& evidence) {
   const std::string id = config.info.id;
   if (config.info.port.empty()) return fail(ErrorKind::usage, "{} has no USB port; name it in the lab file", id);
-  auto layout = parse_dfuse_layout(config.flash_layout);
-  if (!layout) return fail(layout.error(), "{}: chip {}", id, config.info.chip);
+  if (const auto checked = check(config.flasher); !checked) {
+    return fail(checked.error(), "{}: chip {}", id, config.info.chip);
+  }
   auto commands = CommandSet::load(config.commands_file);
   if (!commands) return fail(commands.error(), "{}", id);
-  return std::make_unique<UsbUnit>(std::move(config), std::move(*layout), std::move(*commands), usb, clock, evidence);
+  return std::make_unique<UsbUnit>(std::move(config), std::move(*commands), usb, clock, evidence);
 }
 
 }  // namespace hilmark

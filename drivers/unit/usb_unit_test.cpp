@@ -94,8 +94,10 @@ class VirtualBoard : public testing::Test {
     result.info.timing.boot = Milliseconds{3000};
     result.bootloader = {0x0483, 0xdf11};
     result.application = {0x0483, 0x5740};
-    result.flash_layout = "@Internal Flash /0x08000000/16*128Kg";
-    result.flash_base = 0x08000000;
+    result.flasher = {.protocol = "dfuse",
+                      .layout = "@Internal Flash /0x08000000/16*128Kg",
+                      .base = 0x08000000,
+                      .max_bytes = 1572864};
     result.commands_file = "boards/commands/expresslink.yaml";
     result.settings = {{"BackoffBaseMs", "20"}, {"BackoffCapMs", "400"}};
     result.power = {
@@ -268,8 +270,7 @@ TEST_F(VirtualBoard, WhereTheApplicationIsUnknownTheBootPinHelps) {
   { const auto board = flashed(); }
   UsbUnitConfig stranger = config();
   stranger.application = {0x1234, 0x5678};
-  UsbBoard board(stranger, parse_dfuse_layout(stranger.flash_layout).value(),
-                 CommandSet::load(stranger.commands_file).value(), *usb, clock, evidence);
+  UsbBoard board(stranger, CommandSet::load(stranger.commands_file).value(), *usb, clock, evidence);
   const auto bootloader = board.enter_bootloader();
   ASSERT_TRUE(bootloader) << bootloader.error().message;
   EXPECT_EQ(bootloader->id, stranger.bootloader);
@@ -346,7 +347,7 @@ TEST_F(VirtualBoard, ASerialNumberLeadsToItsPort) {
 
 TEST_F(VirtualBoard, TheWrongFlashLayoutIsAWrongSetUp) {
   UsbUnitConfig wrong = config(2);
-  wrong.flash_layout = "@Internal Flash /0x08000000/8*128Kg";
+  wrong.flasher.layout = "@Internal Flash /0x08000000/8*128Kg";
   const auto report = unit(wrong)->flash(image(), {});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, ErrorKind::usage);

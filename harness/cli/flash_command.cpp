@@ -43,8 +43,9 @@ Result<int> flash(const Arguments& arguments) {
     progress.redraw();
   });
   if (!report) return fail(report.error());
-  progress.line(fmt::format("{}: {} octets written and read back, {} sectors erased, in {} ms{}", unit->id,
-                            report->bytes_written, report->sectors_erased, report->duration.count(),
+  progress.line(fmt::format("{}: {} octets written{}, {} sectors erased, in {} ms{}", unit->id, report->bytes_written,
+                            report->verified ? " and read back" : " (its bootloader cannot be read back)",
+                            report->sectors_erased, report->duration.count(),
                             image->build_id.empty() ? "" : "; build " + image->build_id + " runs"));
   return 0;
 }

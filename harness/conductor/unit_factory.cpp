@@ -16,8 +16,10 @@ Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, Evide
   config.info = bench_unit.info();
   config.bootloader = *bootloader;
   config.application = *application;
-  config.flash_layout = bench_unit.flasher.layout;
-  config.flash_base = bench_unit.image.base;
+  config.flasher = {.protocol = bench_unit.flasher.protocol,
+                    .layout = bench_unit.flasher.layout,
+                    .base = bench_unit.image.base,
+                    .max_bytes = bench_unit.image.max_bytes};
   config.topic = "hilmark/" + bench_unit.id;
   config.commands_file = bench_unit.commands_file;
   config.settings.assign(bench_unit.settings.begin(), bench_unit.settings.end());
@@ -64,6 +66,7 @@ Result<FirmwareImage> load_image(const BenchUnit& bench_unit, const std::filesys
   rules.base = bench_unit.image.base;
   rules.max_bytes = bench_unit.image.max_bytes;
   rules.bootloader = *bootloader;
+  rules.uf2_family = bench_unit.image.uf2_family;
   return load_firmware_image(path, rules);
 }
 

@@ -7,7 +7,7 @@
 
 #include <fmt/ranges.h>
 
-#include "drivers/unit/unit.h"
+#include "drivers/unit/open_flasher.h"
 #include "harness/base/bytes.h"
 #include "harness/inventory/near_miss.h"
 #include "harness/inventory/yaml_document.h"
@@ -114,7 +114,7 @@ Result<ChipFacts> read_chip_file(const std::filesystem::path& path) {
     root.check_version();
     root.require("flasher");
     if (const auto flasher = root.mapping("flasher")) {
-      chip.flasher.protocol = one_of(*flasher, "protocol", {"dfuse"});
+      chip.flasher.protocol = one_of(*flasher, "protocol", flasher_protocols());
       flasher->require("layout");
       chip.flasher.layout = flasher->text("layout");
     }
@@ -123,14 +123,18 @@ Result<ChipFacts> read_chip_file(const std::filesystem::path& path) {
       image->require("formats");
       chip.image.formats = image->texts("formats");
       for (const std::string& format : chip.image.formats) {
-        if (format != "hilmark" && format != "bin") {
-          image->fault("formats", fmt::format("expected hilmark or bin in `formats`; got `{}`", printable(format)));
+        if (format != "hilmark" && format != "bin" && format != "uf2") {
+          image->fault("formats",
+                       fmt::format("expected hilmark, bin or uf2 in `formats`; got `{}`", printable(format)));
         }
       }
       image->require("base");
       chip.image.base = static_cast<std::uint32_t>(image->integer("base", 0, max_u32).value_or(0));
       image->require("max_bytes");
       chip.image.max_bytes = static_cast<std::uint32_t>(image->integer("max_bytes", 1, max_u32).value_or(0));
+      if (const auto family = image->integer("uf2_family", 0, max_u32)) {
+        chip.image.uf2_family = static_cast<std::uint32_t>(*family);
+      }
     }
     (void)root.text_map("sources");
   });

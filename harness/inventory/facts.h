@@ -12,8 +12,8 @@
 namespace hilmark {
 
 struct FlasherFacts {
-  std::string protocol;  ///< "dfuse"
-  std::string layout;    ///< DfuSe memory layout, as the bootloader tells it
+  std::string protocol;  ///< one of flasher_protocols()
+  std::string layout;    ///< the memory's sectors as DfuSe writes them; a DfuSe bootloader must tell the same
 };
 BOOST_DESCRIBE_STRUCT(FlasherFacts, (), (protocol, layout))
 
@@ -21,8 +21,9 @@ struct ImageFacts {
   std::vector<std::string> formats;
   std::uint32_t base = 0;
   std::uint32_t max_bytes = 0;
+  std::optional<std::uint32_t> uf2_family;  ///< whose blocks of a UF2 file are for this chip
 };
-BOOST_DESCRIBE_STRUCT(ImageFacts, (), (formats, base, max_bytes))
+BOOST_DESCRIBE_STRUCT(ImageFacts, (), (formats, base, max_bytes, uf2_family))
 
 /// USB ids, "0483:df11".
 struct StateFacts {

@@ -87,6 +87,7 @@ void read_usb(YamlMapping& unit, const char* key, LabUnit& result) {
     place->require("port");
     place->require("serial");
     place->require("core");
+    for (const char* meant : {"tty", "dfu", "faults"}) place->ignore(meant);  // for virtual-lab
     if (const std::string core = place->text("core"); !core.empty() && core != "native") {
       place->fault("core", fmt::format("expected native for `core`; got `{}`", printable(core)));
     }
