@@ -76,12 +76,11 @@ class StreamThread {
     auto piece = std::make_shared<Piece>(Bytes(data.begin(), data.end()));
     auto done = piece->done.get_future();
     boost::asio::post(io_, [this, piece] { enqueue(piece); });
-    if (done.wait_for(limit) != std::future_status::ready) {
-      boost::asio::post(io_, [this, piece] { give_up(piece); });
-    }
+    const bool late = done.wait_for(limit) != std::future_status::ready;
+    if (late) boost::asio::post(io_, [this, piece] { give_up(piece); });
     const ErrorCode error = done.get();
     if (!error) return {};
-    if (error == boost::asio::error::operation_aborted) {
+    if (late && error == boost::asio::error::operation_aborted) {
       return fail(ErrorKind::timeout, "{} took not all of {} octets within {} ms", device, data.size(), limit.count());
     }
     return fail(ErrorKind::rig, "{}: writing: {}", device, error.message());
@@ -96,13 +95,17 @@ class StreamThread {
 
   /// On the thread: hands on what can be read at once, and ends. For streams that have non_blocking().
   void drain_and_end(const ErrorCode& how) {
-    ErrorCode error;
-    stream_.non_blocking(true, error);
-    while (!error && !ended_) {
-      const std::size_t size = stream_.read_some(boost::asio::buffer(buffer_), error);
-      if (!error) callbacks_.on_data(ByteView(buffer_).first(size));
-    }
-    end(how);
+    finish_ = [this, how] {
+      ErrorCode error;
+      stream_.non_blocking(true, error);
+      while (!error && !ended_) {
+        const std::size_t size = stream_.read_some(boost::asio::buffer(buffer_), error);
+        if (!error) callbacks_.on_data(ByteView(buffer_).first(size));
+      }
+      end(how);
+    };
+    // The read under way may have its data already, and comes first.
+    cancel_read_.emit(boost::asio::cancellation_type::terminal);
   }
   /// On the thread: no callback is called any more.
   void fall_silent() { ended_ = true; }
@@ -122,12 +125,15 @@ class StreamThread {
   };
 
   void read() {
-    stream_.async_read_some(boost::asio::buffer(buffer_), [this](const ErrorCode& error, std::size_t size) {
+    const auto done = [this](const ErrorCode& error, std::size_t size) {
+      if (!ended_ && size > 0) callbacks_.on_data(ByteView(buffer_).first(size));
       if (ended_) return;
-      if (size > 0) callbacks_.on_data(ByteView(buffer_).first(size));
+      if (finish_) return finish_();
       if (error) return end(error);
       read();
-    });
+    };
+    stream_.async_read_some(boost::asio::buffer(buffer_),
+                            boost::asio::bind_cancellation_slot(cancel_read_.slot(), done));
   }
 
   void enqueue(const std::shared_ptr<Piece>& piece) {
@@ -157,12 +163,14 @@ class StreamThread {
     }
   }
 
+  boost::asio::cancellation_signal cancel_read_;  // outlives what it cancels
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   Stream stream_{io_};
   std::array<std::uint8_t, 4096> buffer_{};
   std::deque<std::shared_ptr<Piece>> outgoing_;
   Callbacks callbacks_;
+  std::function<void()> finish_;
   bool ended_ = false;
   std::thread thread_;
 };

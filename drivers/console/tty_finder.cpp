@@ -140,10 +140,11 @@ void DevWatch::wait(const Deadline& deadline) const {
 }
 
 std::string holders_text(const fs::path& node) {
-  std::error_code error;
-  const fs::path real = fs::canonical(node, error);
+  std::error_code not_a_link;
+  const fs::path target = fs::read_symlink(node, not_a_link);
+  const fs::path& real = not_a_link ? node : target;
   std::vector<std::string> holders;
-  for (const fs::path& process : error ? std::vector<fs::path>{} : entries("/proc")) {
+  for (const fs::path& process : entries("/proc")) {
     const int pid = number_of(process.filename().string(), 10);
     if (pid <= 0 || pid == ::getpid()) continue;
     const auto open_files = entries(process / "fd");

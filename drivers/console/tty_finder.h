@@ -51,7 +51,8 @@ class DevWatch {
   UniqueFd inotify_;
 };
 
-/// Which other processes have a file open, for messages: "picocom (pid 4711)"; empty if /proc does not tell.
+/// Which other processes have a node, or what it is a link to, open, for messages: "picocom (pid 4711)"; empty if /proc
+/// does not tell.
 [[nodiscard]] std::string holders_text(const std::filesystem::path& node);
 
 }  // namespace hilmark
