@@ -68,9 +68,9 @@ class Bootloaders(unittest.TestCase):
     def test_dfu_util_reads_what_hilmark_wrote_and_the_other_way_round(self):
         folder = pathlib.Path(self.folder.name)
         ctl = f"{lab.BUILD / 'virtual-lab'} ctl"
-        for unit, ids, read_from, write_to in (
-            ("dfuse", "0483:df11", "-s 0x08000000:{size}", "-s 0x08000000:leave"),
-            ("dfu-tolerant", "1209:0d0f", "", "-R"),
+        for unit, serial, ids, read_from, write_to in (
+            ("dfuse", "B0001", "0483:df11", "-s 0x08000000:{size}", "-s 0x08000000:leave"),
+            ("dfu-tolerant", "B0002", "1209:0d0f", "", "-R"),
         ):
             with self.subTest(unit):
                 size = GOLDEN[unit].stat().st_size
@@ -78,11 +78,11 @@ class Bootloaders(unittest.TestCase):
                 # Its bootloader is entered by the boot pin; -w waits for it. Of plain DFU all the flash comes.
                 done = self.among_the_boards(
                     f"{self.flash(unit)}; {ctl} boot-pin {PORTS[unit]} on; {ctl} reset {PORTS[unit]}; "
-                    f"dfu-util -w -d ,{ids} -a 0 {read_from.format(size=size)} -U {back} >&2"
+                    f"dfu-util -w -d ,{ids} -S {serial} -a 0 {read_from.format(size=size)} -U {back} >&2"
                 )
                 self.assertEqual(back.read_bytes()[:size], GOLDEN[unit].read_bytes(), done.stderr)
                 done = self.among_the_boards(
-                    f"dfu-util -d ,{ids} -a 0 {write_to} -D {GOLDEN[unit]} >&2; {self.run_one(unit)}"
+                    f"dfu-util -d ,{ids} -S {serial} -a 0 {write_to} -D {GOLDEN[unit]} >&2; {self.run_one(unit)}"
                 )
                 self.assertEqual(done.returncode, 0, done.stderr)
 
