@@ -97,7 +97,7 @@ void Console::on_line(const AssembledLine& line) {
   }
   record(believed_ ? "console_line" : "console_discarded", line);
   if (!believed_ || commands_.is_unsolicited(line.text)) return;
-  answers_.push_back(line.text);
+  answers_.push_back({line.text, last_line_});
   if (answers_.size() > max_answers) answers_.pop_front();
   changed_.notify_all();
 }
@@ -154,12 +154,12 @@ Result<std::string> Console::await_answer(const std::string& verb, const Rendere
   std::unique_lock lock(mutex_);
   for (;;) {
     while (!answers_.empty()) {
-      const std::string line = std::move(answers_.front());
+      const Answer answer = std::move(answers_.front());
       answers_.pop_front();
-      CommandMatch match = commands_.match(verb, line);
+      CommandMatch match = commands_.match(verb, answer.said);
       if (match.kind == CommandMatch::Kind::answer) return std::move(match.value);
       if (match.kind == CommandMatch::Kind::refusal) {
-        return fail(ErrorKind::unit, "{} refused {}: {}", device_, command.shown, printable(line));
+        return fail(ErrorKind::unit, "{} refused {}: {}", device_, command.shown, answer.to_tell);
       }
     }
     if (closed_) return fail(closed_error());

@@ -73,7 +73,13 @@ class Console {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   LineAssembler assembler_{max_line_bytes};
-  std::deque<std::string> answers_;
+  /// A line that may answer, and what of it may be told: a firmware that echoes a key in its refusal must not bring it
+  /// into a report.
+  struct Answer {
+    std::string said;
+    std::string to_tell;
+  };
+  std::deque<Answer> answers_;
   std::deque<std::string> typed_;  // sent, and not echoed until now
   std::optional<Error> closed_;
   std::string device_;

@@ -183,6 +183,19 @@ TEST_F(ConsoleTest, UnaskedLinesAreEvidenceAndNoAnswers) {
   EXPECT_THAT(lines(), ElementsAre("+CONNECTED x", "some log line", "OK"));
 }
 
+TEST_F(ConsoleTest, ARefusalIsToldAsFarAsItMayBe) {
+  evidence.screen_speech([](std::string_view said) {
+    return said.find("secret") == std::string_view::npos ? std::string(said) : std::string("ERR … [private key]");
+  });
+  firmware.answers["AT+XCSR?\n"] = "ERR5 cannot use secret\n";
+  ASSERT_TRUE(console.open(firmware.opener()));
+  const auto csr = console.say("csr");
+  evidence.screen_speech({});
+  ASSERT_FALSE(csr);
+  EXPECT_EQ(csr.error().kind, ErrorKind::unit);
+  EXPECT_THAT(csr.error().message, testing::AllOf(HasSubstr("[private key]"), testing::Not(HasSubstr("secret"))));
+}
+
 TEST_F(ConsoleTest, ARefusalIsTheUnitsAndQuotesIt) {
   firmware.answers["AT+CONF Endpoint=x\n"] = "ERR7 no \x02\n";
   ASSERT_TRUE(console.open(firmware.opener()));

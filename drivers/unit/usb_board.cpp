@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "drivers/console/cdc_acm_port.h"
+#include "drivers/console/open_console_port.h"
 
 namespace hilmark {
 namespace {
@@ -156,22 +156,25 @@ Result<void> UsbBoard::await_application(std::uint64_t arrival) {
 
 Result<void> UsbBoard::open_console() {
   if (console_.is_open()) return {};
-  const auto there = watcher_.now();
+  auto there = watcher_.now();
   if (!is(there, config_.application)) {
     if (!is(there, config_.bootloader)) return nothing_there();
     return fail(ErrorKind::unit, "{} is in its bootloader, and has no console there", there->text());
   }
-  return console_.open([&](ConsolePort::Callbacks callbacks) -> Result<std::unique_ptr<ConsolePort>> {
-    auto port = CdcAcmPort::open(usb_, *there, std::move(callbacks));
-    if (!port) return port;
-    const std::string& serial = static_cast<const CdcAcmPort&>(**port).plugged().serial;
-    if (!config_.info.serial.empty() && serial != config_.info.serial) {
-      return fail(ErrorKind::usage,
-                  "{} is another unit: the lab file says serial {}; correct the port or the serial number",
-                  (*port)->device_text(), config_.info.serial);
-    }
-    return port;
+  if (auto same = check_serial(*there); !same) return same;
+  const ConsolePlace place{&usb_, *there};
+  return console_.open([&](ConsolePort::Callbacks callbacks) {
+    return open_console_port(config_.console, place, std::move(callbacks));
   });
+}
+
+/// Whether it is the unit of the lab file, as far as it lets its serial number be read.
+Result<void> UsbBoard::check_serial(UsbPlugged& there) const {
+  there.serial = usb_.serial_at(there);
+  if (config_.info.serial.empty() || there.serial.empty() || there.serial == config_.info.serial) return {};
+  return fail(ErrorKind::usage,
+              "{} is another unit: the lab file says serial {}; correct the port or the serial number", there.text(),
+              config_.info.serial);
 }
 
 Result<void> UsbBoard::ready() {

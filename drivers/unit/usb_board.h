@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drivers/console/console.h"
+#include "drivers/console/console_config.h"
 #include "drivers/power/power_switch.h"
 #include "drivers/unit/open_flasher.h"
 #include "drivers/unit/unit.h"
@@ -21,6 +22,7 @@ struct UsbUnitConfig {
   UsbId bootloader;  ///< board file: states
   UsbId application;
   FlasherConfig flasher;                                      ///< chip file; the application starts at its base
+  ConsoleConfig console;                                      ///< board file: console
   std::string commands_file;                                  ///< boards/commands/<console.commands>.yaml
   std::vector<std::pair<std::string, std::string>> settings;  ///< board file: settings, applied before it connects
   std::string topic;                                          ///< to publish to, where it can; empty: none
@@ -80,6 +82,7 @@ class UsbBoard {
   [[nodiscard]] Result<void> await_application(std::uint64_t arrival);
   [[nodiscard]] bool console_answers();
   [[nodiscard]] Result<void> act(PowerAction action);
+  [[nodiscard]] Result<void> check_serial(UsbPlugged& there) const;
 
   const UsbUnitConfig& config_;
   UsbContext& usb_;

@@ -230,7 +230,8 @@ Result<std::unique_ptr<Unit>> make_usb_unit(UsbUnitConfig config, UsbContext& us
   }
   auto commands = CommandSet::load(config.commands_file);
   if (!commands) return fail(commands.error(), "{}", id);
-  return std::make_unique<UsbUnit>(std::move(config), std::move(*commands), usb, clock, evidence);
+  CommandSet adapted = commands->adapted(config.console.line_end, config.console.prompt);
+  return std::make_unique<UsbUnit>(std::move(config), std::move(adapted), usb, clock, evidence);
 }
 
 }  // namespace hilmark

@@ -184,11 +184,13 @@ std::vector<UsbPlugged> UsbContext::plugged() const {
 
 std::vector<UsbPlugged> UsbContext::plugged_with_serials() const {
   std::vector<UsbPlugged> list = plugged();
-  for (UsbPlugged& device : list) {
-    const DevicePtr opened(reference(device.port, device.arrival));
-    if (opened) device.serial = serial_of(opened.get());
-  }
+  for (UsbPlugged& device : list) device.serial = serial_at(device);
   return list;
+}
+
+std::string UsbContext::serial_at(const UsbPlugged& plugged) const {
+  const DevicePtr opened(reference(plugged.port, plugged.arrival));
+  return opened ? serial_of(opened.get()) : std::string();
 }
 
 std::optional<UsbPlugged> UsbContext::at(const std::string& port) const {

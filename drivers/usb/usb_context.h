@@ -36,6 +36,8 @@ class UsbContext {
   /// The same with serial numbers, which needs each device to be opened; those that do not let us keep an empty one.
   [[nodiscard]] std::vector<UsbPlugged> plugged_with_serials() const;
   [[nodiscard]] std::optional<UsbPlugged> at(const std::string& port) const;
+  /// The serial number of that very arrival; empty if it has none, does not let us read it, or has gone.
+  [[nodiscard]] std::string serial_at(const UsbPlugged& plugged) const;
 
   /// Called on a thread of this class for each arrival and departure from now on, in order, until the handle goes.
   /// Destroying the handle waits for a call under way, so it must not be done from within one.

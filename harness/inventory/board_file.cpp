@@ -7,6 +7,7 @@
 
 #include <fmt/ranges.h>
 
+#include "drivers/console/console_config.h"
 #include "drivers/unit/open_flasher.h"
 #include "harness/base/bytes.h"
 #include "harness/inventory/near_miss.h"
@@ -38,6 +39,15 @@ std::string usb_id(YamlMapping& states, const std::string& key) {
   return value;
 }
 
+std::optional<bool> yes_or_no(YamlMapping& mapping, const std::string& key) {
+  if (!mapping.has(key)) return std::nullopt;
+  const std::string value = mapping.text(key);
+  if (value != "true" && value != "false") {
+    mapping.fault(key, fmt::format("expected true or false for `{}`; got `{}`", key, printable(value)));
+  }
+  return value == "true";
+}
+
 std::string file_name(YamlMapping& mapping, const std::string& key) {
   mapping.require(key);
   std::string value = mapping.text(key);
@@ -47,6 +57,25 @@ std::string file_name(YamlMapping& mapping, const std::string& key) {
                   fmt::format("expected a name of letters, digits, _ and - for `{}`; got `{}`", key, printable(value)));
   }
   return value;
+}
+
+/// What the values may be is seen once the lab file's have been laid over them.
+ConsoleFacts read_console(YamlMapping& console) {
+  constexpr std::int64_t max_number = 1'000'000'000;
+  ConsoleFacts facts;
+  facts.transport = one_of(console, "transport", console_transports());
+  facts.commands = file_name(console, "commands");
+  facts.interface = console.integer("interface", 0, max_number);
+  facts.baud = console.integer("baud", 1, max_number);
+  facts.framing = console.text("framing");
+  facts.line_end = console.text("line_end");
+  facts.prompt = console.text("prompt");
+  facts.dtr = yes_or_no(console, "dtr");
+  facts.rts = yes_or_no(console, "rts");
+  facts.telnet = yes_or_no(console, "telnet");
+  facts.address = console.text("address");
+  facts.command = console.texts("command");
+  return facts;
 }
 
 }  // namespace
@@ -94,8 +123,7 @@ Result<BoardFacts> read_board_file(const std::filesystem::path& path) {
     }
     root.require("console");
     if (const auto console = root.mapping("console")) {
-      board.console.transport = one_of(*console, "transport", {"cdc-acm"});
-      board.console.commands = file_name(*console, "commands");
+      board.console = read_console(*console);
     }
     root.require("capabilities");
     board.capabilities = read_capabilities(root);

@@ -33,10 +33,18 @@ struct StateFacts {
 BOOST_DESCRIBE_STRUCT(StateFacts, (), (bootloader, application))
 
 struct ConsoleFacts {
-  std::string transport;  ///< "cdc-acm"
+  std::string transport;  ///< one of console_transports()
   std::string commands;   ///< the name of a file in boards/commands
+  // The rest as drivers/console/console_config.h has it; what is not said has its value there.
+  std::optional<std::int64_t> interface, baud;
+  std::string framing, line_end, prompt;
+  std::optional<bool> dtr, rts, telnet;
+  std::string address;               ///< tcp; the lab file's, too
+  std::vector<std::string> command;  ///< command; the lab file's, too
 };
-BOOST_DESCRIBE_STRUCT(ConsoleFacts, (), (transport, commands))
+BOOST_DESCRIBE_STRUCT(ConsoleFacts, (),
+                      (transport, commands, interface, baud, framing, line_end, prompt, dtr, rts, telnet, address,
+                       command))
 
 /// What is not declared has the catalogue's limit.
 struct TimingFacts {
@@ -79,7 +87,9 @@ struct LabUnit {
   std::string board;
   std::string port, serial;
   PowerFacts power;
-  std::vector<std::string> rig_addresses;  ///< IPv4, one a region at most
+  std::string console_address;               ///< over the board's
+  std::vector<std::string> console_command;  ///< over the board's
+  std::vector<std::string> rig_addresses;    ///< IPv4, one a region at most
   std::string firmware;
   std::vector<std::string> command;
   std::optional<std::vector<std::string>> capabilities;  ///< instead of the board's

@@ -147,6 +147,10 @@ LabUnit read_unit(YamlMapping& unit) {
   unit.require("board");
   result.board = shaped(unit, "board", "[A-Za-z0-9_-]{1,64}", "a board's name");
   result.power = read_power(unit);
+  if (const auto console = unit.mapping("console")) {
+    result.console_address = console->text("address");
+    result.console_command = console->texts("command");
+  }
   result.firmware = unit.text("firmware");
   return result;
 }
