@@ -59,6 +59,7 @@ void RunProgress::line(std::string_view text) {
 void RunProgress::verdict(const reports::CaseOutcome& outcome, std::int64_t rounds) {
   static constexpr std::size_t max_message_bytes = 160;
   ++told_;
+  if (outcome.error_type == "not-run") return;  // Thousands, where many rounds are broken off; the reports have them.
   const std::string round = rounds > 1 && outcome.round > 0 ? fmt::format(" round {}", outcome.round) : "";
   std::string text = fmt::format("{:<14} {:<8}{} {}{:<12}{} {:>7.1f} s  {}", outcome.unit->id, outcome.planned->id,
                                  round, look_.colour ? colour_of(outcome.verdict) : "", name_of(outcome.verdict),
