@@ -15,7 +15,6 @@
 namespace openssl_client {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 Bytes connack(Bytes properties = {}, bool session_present = false) {
