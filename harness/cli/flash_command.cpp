@@ -16,7 +16,40 @@ struct Arguments {
   std::filesystem::path lab;
   std::string unit;
   std::filesystem::path image;
+  bool dry_run = false;
 };
+
+/// "writing 45 %, 120 KiB/s": the rate since the step began.
+class StepRate {
+ public:
+  StepRate(const Clock& clock, std::size_t total_bytes) : clock_(clock), total_bytes_(total_bytes) {}
+
+  [[nodiscard]] std::string text(std::string_view step, double fraction) {
+    if (step != step_) {
+      step_ = step;
+      begun_ = clock_.now();
+      from_ = fraction;
+    }
+    const double seconds = std::chrono::duration<double>(clock_.now() - begun_).count();
+    const double kib = (fraction - from_) * static_cast<double>(total_bytes_) / 1024;
+    const bool moves_octets = step == "writing" || step == "verifying";
+    const std::string rate = moves_octets && seconds > 0 ? fmt::format(", {:.0f} KiB/s", kib / seconds) : "";
+    return fmt::format("{} {:.0f} %{}", step, fraction * 100, rate);
+  }
+
+ private:
+  const Clock& clock_;
+  const std::size_t total_bytes_;
+  std::string step_;
+  SteadyTime begun_{};
+  double from_ = 0;
+};
+
+void tell_plan(const BenchUnit& unit, const FirmwareImage& image) {
+  fmt::print("{}: would write {} octets of {} at {:#010x} by {}{}, at port {}; nothing was touched\n", unit.id,
+             image.content.size(), image.path, image.address, unit.flasher.protocol,
+             image.build_id.empty() ? "" : ", and prove that build " + image.build_id + " runs", unit.port);
+}
 
 Result<int> flash(const Arguments& arguments) {
   const Selection selection{.units = {arguments.unit}, .areas = {}, .cases = {}};
@@ -30,6 +63,10 @@ Result<int> flash(const Arguments& arguments) {
   if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
   const auto image = load_image(*unit, arguments.image);
   if (!image) return fail(image.error(), "unit {}", unit->id);
+  if (arguments.dry_run) {
+    tell_plan(*unit, *image);
+    return 0;
+  }
   const auto lock = UnitLock::acquire(lock_name(unit->port, unit->id));
   if (!lock) return fail(lock.error(), "unit {}", unit->id);
 
@@ -38,8 +75,9 @@ Result<int> flash(const Arguments& arguments) {
   auto made = make_unit(*unit, {}, clock, evidence);
   if (!made) return fail(made.error());
   RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
+  StepRate rate(clock, image->content.size());
   const auto report = made->unit->flash(*image, [&](std::string_view step, double fraction) {
-    progress.unit_at(unit->id, fmt::format("{} {:.0f} %", step, fraction * 100));
+    progress.unit_at(unit->id, rate.text(step, fraction));
     progress.redraw();
   });
   if (!report) return fail(report.error());
@@ -58,6 +96,8 @@ void add_flash(CLI::App& app, Context& context) {
   command->add_option("--lab", arguments->lab, "The lab file")->required()->type_name("FILE");
   command->add_option("--unit", arguments->unit, "The unit")->required()->type_name("ID");
   command->add_option("IMAGE", arguments->image, "The image")->required()->type_name("");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "Check lab, unit and image, say what would be done, touch nothing");
   command->footer("Example:\n  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img");
   command->callback([arguments, &context] { context.chosen = [arguments] { return flash(*arguments); }; });
 }

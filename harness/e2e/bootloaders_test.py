@@ -59,6 +59,13 @@ class Bootloaders(unittest.TestCase):
                 cannot_read = "cannot be read back" in done.stderr
                 self.assertEqual(cannot_read, unit == "dfu-write-only", done.stderr)
 
+    def test_a_dry_run_touches_nothing(self):
+        script = f"{self.flash('picoboot')} --dry-run; {lab.BUILD / 'virtual-lab'} ctl status {PORTS['picoboot']}"
+        done = self.among_the_boards(script)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("by picoboot, and prove that build", done.stdout)
+        self.assertIn('"state":"bootloader"', done.stdout.replace(" ", ""))
+
     def test_all_are_flashed_at_once(self):
         script = " & ".join(f"{self.flash(unit)} || echo failed: {unit}" for unit in GOLDEN) + "; wait"
         done = self.among_the_boards(script)
