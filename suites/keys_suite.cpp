@@ -60,7 +60,8 @@ void expect_keys_of_nobody_else(Bench& bench, const KnownKeys& known) {
   if (others->units.empty()) bench.note("its keys were compared with nobody's: no other unit of this lab is known yet");
   for (const auto& [id, unit] : others->shared) {
     bench.rests_on(bench.remark("shared_key", {{"public_key_id", id}, {"unit", unit}}));
-    ADD_FAILURE() << known.at(id) << " is that of unit " << unit << " as well (public key " << id << ")";
+    ADD_FAILURE() << known.at(id) << " is that of unit " << unit << " as well (public key " << id
+                  << "); if that is this board under a former name, take its line out of " << bench.key_history_file();
   }
 }
 
