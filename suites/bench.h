@@ -106,9 +106,9 @@ class Bench {
   [[nodiscard]] std::string expired_certificate() const;
   /// What was searched for private keys since the run's beginning, and found.
   [[nodiscard]] const KeyWatch& keys() const { return parts_.keys; }
+  [[nodiscard]] std::string key_history_file() const { return parts_.settings.key_history.string(); }
   /// Remembers these public keys as the unit's in its lab's history, and says who else was seen with one. Errors: why
   /// they are not compared.
-  [[nodiscard]] std::string key_history_file() const { return parts_.settings.key_history.string(); }
   [[nodiscard]] Result<KeyHistory::Others> compare_keys(const std::set<std::string>& public_key_ids) const;
   /// Restarts the unit in `place` as it leaves the factory: with a claim alone (capability fleet) for a template that
   /// is not enabled yet. `deviation` is what its connections meet. Returns the mark as restart_in() does.
