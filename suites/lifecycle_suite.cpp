@@ -60,9 +60,9 @@ void locked_out_and_let_in(Bench& bench) {
   }
 }
 
-/// The newest CONNACK since `after` whose connection has not ended.
-EvidencePtr open_connection(Bench& bench, std::uint64_t after) {
-  const auto served = bench.seen("connack", after);
+/// The newest CONNACK, if its connection has not ended.
+EvidencePtr open_connection(Bench& bench) {
+  const auto served = bench.seen("connack", 0);
   if (served.empty()) return nullptr;
   const EvidencePtr& newest = served.back();
   const auto ends = bench.all(
@@ -89,7 +89,7 @@ void not_allowed_to_publish(Bench& bench) {
   const std::uint64_t cured = bench.now();
   bench.allow_all_again(home);
   // It may be served already, and publish when its time has come.
-  EvidencePtr served = open_connection(bench, mark);
+  EvidencePtr served = open_connection(bench);
   if (!served) served = bench.await_served(cured, bench.reconnect_limit());
   bench.rests_on(served);
   EXPECT_TRUE(served) << "not served within " << in_ms(bench.reconnect_limit())

@@ -17,6 +17,8 @@ struct libusb_device;
 
 namespace hilmark {
 
+struct UsbTransfer;
+
 struct UsbEvent {
   enum class Kind { arrived, left } kind = Kind::arrived;
   UsbPlugged device;
@@ -44,6 +46,10 @@ class UsbContext {
   class Subscription;
   [[nodiscard]] std::unique_ptr<Subscription> subscribe(std::function<void(const UsbEvent&)> listener);
 
+  /// Told each transfer that ends from now on (usb_recording.h), on the thread that made it; for recordings. What
+  /// consoles say unasked is not among them. To be set before devices are opened.
+  void on_transfer(std::function<void(const UsbTransfer&)> listener) { transfer_listener_ = std::move(listener); }
+
   /// Waits until `holds()` or the deadline; tries anew at each arrival and departure. Returns whether it holds.
   [[nodiscard]] bool wait(const std::function<bool()>& holds, const Deadline& deadline) const;
 
@@ -54,6 +60,7 @@ class UsbContext {
   /// The device of that very arrival with a reference for the caller, or nullptr.
   [[nodiscard]] libusb_device* reference(const std::string& port, std::uint64_t arrival) const;
   std::unique_ptr<Impl> impl_;
+  std::function<void(const UsbTransfer&)> transfer_listener_;
 };
 
 class UsbContext::Subscription {

@@ -5,6 +5,8 @@
 
 #include <libusb.h>
 
+#include "drivers/usb/usb_recording.h"
+
 namespace hilmark {
 namespace {
 
@@ -110,7 +112,51 @@ UsbResult<void> UsbDevice::set_alternate(int interface_number, int alternate) {
   return failure(code, fmt::format("choosing alternate setting {} of interface {}", alternate, interface_number));
 }
 
+template <class T>
+UsbResult<T> UsbDevice::recorded(UsbTransfer transfer, UsbResult<T> result) const {
+  transfer.port = plugged_.port;
+  transfer.id = plugged_.id;
+  if (!result) transfer.result = name_of(result.error().fault);
+  if constexpr (std::is_same_v<T, Bytes>) {
+    if (result) transfer.data = *result;
+  }
+  context_.transfer_listener_(transfer);
+  return result;
+}
+
 UsbResult<void> UsbDevice::control_out(const UsbSetup& setup, ByteView data, Milliseconds limit) {
+  auto result = do_control_out(setup, data, limit);
+  if (!context_.transfer_listener_) return result;
+  return recorded({.kind = UsbTransfer::Kind::control_out,
+                   .setup = setup,
+                   .length = data.size(),
+                   .data = Bytes(data.begin(), data.end())},
+                  std::move(result));
+}
+
+UsbResult<Bytes> UsbDevice::control_in(const UsbSetup& setup, std::uint16_t length, Milliseconds limit) {
+  auto result = do_control_in(setup, length, limit);
+  if (!context_.transfer_listener_) return result;
+  return recorded({.kind = UsbTransfer::Kind::control_in, .setup = setup, .length = length}, std::move(result));
+}
+
+UsbResult<void> UsbDevice::bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit) {
+  auto result = do_bulk_out(endpoint, data, limit);
+  if (!context_.transfer_listener_) return result;
+  return recorded({.kind = UsbTransfer::Kind::bulk_out,
+                   .endpoint = endpoint,
+                   .length = data.size(),
+                   .data = Bytes(data.begin(), data.end())},
+                  std::move(result));
+}
+
+UsbResult<Bytes> UsbDevice::bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit) {
+  auto result = do_bulk_in(endpoint, length, limit);
+  if (!context_.transfer_listener_) return result;
+  return recorded({.kind = UsbTransfer::Kind::bulk_in, .endpoint = endpoint, .length = length}, std::move(result));
+}
+
+UsbResult<void> UsbDevice::do_control_out(const UsbSetup& setup, ByteView data, Milliseconds limit) {
   // libusb wants a pointer to non-const for both directions; it does not write here.
   const int sent = libusb_control_transfer(handle_, setup.request_type, setup.request, setup.value, setup.index,
                                            const_cast<unsigned char*>(data.data()),
@@ -123,7 +169,7 @@ UsbResult<void> UsbDevice::control_out(const UsbSetup& setup, ByteView data, Mil
   return {};
 }
 
-UsbResult<Bytes> UsbDevice::control_in(const UsbSetup& setup, std::uint16_t length, Milliseconds limit) {
+UsbResult<Bytes> UsbDevice::do_control_in(const UsbSetup& setup, std::uint16_t length, Milliseconds limit) {
   Bytes buffer(length);
   const int came = libusb_control_transfer(handle_, setup.request_type, setup.request, setup.value, setup.index,
                                            buffer.data(), length, limit_of(limit));
@@ -132,7 +178,7 @@ UsbResult<Bytes> UsbDevice::control_in(const UsbSetup& setup, std::uint16_t leng
   return buffer;
 }
 
-UsbResult<void> UsbDevice::bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit) {
+UsbResult<void> UsbDevice::do_bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit) {
   const SystemClock clock;
   const Deadline deadline(clock, limit);
   do {
@@ -145,7 +191,7 @@ UsbResult<void> UsbDevice::bulk_out(std::uint8_t endpoint, ByteView data, Millis
   return {};
 }
 
-UsbResult<Bytes> UsbDevice::bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit) {
+UsbResult<Bytes> UsbDevice::do_bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit) {
   Bytes buffer(length);
   int came = 0;
   const int code =

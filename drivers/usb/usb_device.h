@@ -82,6 +82,13 @@ class UsbDevice {
   friend class UsbInStream;
   UsbDevice(const UsbContext& context, UsbPlugged plugged) : context_(context), plugged_(std::move(plugged)) {}
   void read_interfaces();
+  /// Hands the transfer to whoever records, with what came of it.
+  template <class T>
+  [[nodiscard]] UsbResult<T> recorded(UsbTransfer transfer, UsbResult<T> result) const;
+  [[nodiscard]] UsbResult<void> do_control_out(const UsbSetup& setup, ByteView data, Milliseconds limit);
+  [[nodiscard]] UsbResult<Bytes> do_control_in(const UsbSetup& setup, std::uint16_t length, Milliseconds limit);
+  [[nodiscard]] UsbResult<void> do_bulk_out(std::uint8_t endpoint, ByteView data, Milliseconds limit);
+  [[nodiscard]] UsbResult<Bytes> do_bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit);
   /// Tells an I/O error that an unplugging causes from any other.
   [[nodiscard]] tl::unexpected<UsbFailure> failure(int code, std::string_view what);
 

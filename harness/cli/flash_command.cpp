@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "drivers/unit/unit_lock.h"
+#include "drivers/usb/usb_recording.h"
 #include "harness/base/evidence.h"
 #include "harness/base/temporary_folder.h"
 #include "harness/cli/commands.h"
@@ -16,6 +17,7 @@ struct Arguments {
   std::filesystem::path lab;
   std::string unit;
   std::filesystem::path image;
+  std::filesystem::path record;
   bool dry_run = false;
 };
 
@@ -72,8 +74,15 @@ Result<int> flash(const Arguments& arguments) {
 
   const SystemClock clock;
   EvidenceLog evidence(clock);
+  std::unique_ptr<UsbRecorder> recorder;  // outlives what it is told by
+  if (!arguments.record.empty()) {
+    auto created = UsbRecorder::create(arguments.record, clock);
+    if (!created) return fail(created.error());
+    recorder = std::move(*created);
+  }
   auto made = make_unit(*unit, {}, clock, evidence);
   if (!made) return fail(made.error());
+  if (recorder != nullptr) made->usb->on_transfer([&](const UsbTransfer& transfer) { recorder->add(transfer); });
   RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
   StepRate rate(clock, image->content.size());
   const auto report = made->unit->flash(*image, [&](std::string_view step, double fraction) {
@@ -81,6 +90,9 @@ Result<int> flash(const Arguments& arguments) {
     progress.redraw();
   });
   if (!report) return fail(report.error());
+  if (recorder != nullptr) {
+    if (const auto whole = recorder->trouble(); !whole) return fail(whole.error());
+  }
   progress.line(fmt::format("{}: {} octets written{}, {} sectors erased, in {} ms{}", unit->id, report->bytes_written,
                             report->verified ? " and read back" : " (its bootloader cannot be read back)",
                             report->sectors_erased, report->duration.count(),
@@ -96,6 +108,9 @@ void add_flash(CLI::App& app, Context& context) {
   command->add_option("--lab", arguments->lab, "The lab file")->required()->type_name("FILE");
   command->add_option("--unit", arguments->unit, "The unit")->required()->type_name("ID");
   command->add_option("IMAGE", arguments->image, "The image")->required()->type_name("");
+  command
+      ->add_option("--record", arguments->record, "Write all control and bulk transfers there, one JSON object a line")
+      ->type_name("FILE");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Check lab, unit and image, say what would be done, touch nothing");
   command->footer("Example:\n  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img");
