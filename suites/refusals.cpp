@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "suites/attempts.h"
+#include "suites/matchers.h"
 
 namespace hilmark::suites {
 namespace {
@@ -12,12 +13,15 @@ namespace {
 /// The next refusal after `mark`, which must be for the reason that was arranged.
 EvidencePtr next_refusal(Bench& bench, const RefusalSeries& series, std::uint64_t mark, Milliseconds limit) {
   EvidencePtr refusal = bench.await_kind("refused", mark, limit);
-  if (refusal && refusal->text("reason") != series.expected_reason) {
-    throw RigTrouble(
-        Error{ErrorKind::rig, fmt::format("refused for \"{}\" where \"{}\" was arranged (evidence #{})",
-                                          refusal->text("reason"), series.expected_reason, refusal->number)});
+  if (!refusal || refusal->text("reason") == series.expected_reason) return refusal;
+  const std::string asked = refusal->text("sni");
+  if (!asked.empty() && !same_name(asked, bench.configured_name())) {
+    throw Inconclusive(fmt::format("it was told the name {}, and came to {} (evidence #{})", bench.configured_name(),
+                                   asked, refusal->number));
   }
-  return refusal;
+  throw RigTrouble(
+      Error{ErrorKind::rig, fmt::format("refused for \"{}\" where \"{}\" was arranged (evidence #{})",
+                                        refusal->text("reason"), series.expected_reason, refusal->number)});
 }
 
 /// How often it was refused until the cure is due.
