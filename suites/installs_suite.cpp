@@ -151,7 +151,7 @@ void add_install_cases(std::vector<Case>& cases) {
                    .source = "house rule H2",
                    .needs = {Capability::reset, Capability::console, Capability::install},
                    .defects = {"install-accepts-anything"},
-                   .depends_on = {"LIFE-06", "SNI-02"},
+                   .depends_on = {"LIFE-06", "MQTT-10", "SNI-02"},
                    .opportunity = "an answer to a bad installation",
                    .body = refuses_bad_installs,
                    .file = __FILE__,
