@@ -2,8 +2,9 @@
 // only, and is done once a flash word: many chips guard each word with an ECC that a second programming breaks.
 //
 // The chip's own port_chip.h, from the include path, says which sectors these are: PORT_STORAGE_SECTORS of
-// PORT_STORAGE_SECTOR_BYTES, and PORT_STORAGE_WORD_BYTES, of which offsets and sizes of a program call are multiples. The
-// chip erases PORT_STORAGE_ERASE_BYTES at once: a sector is one or more of these, and a power cut may leave some erased.
+// PORT_STORAGE_SECTOR_BYTES, and PORT_STORAGE_WORD_BYTES, of which offsets and sizes of a program call are multiples.
+// The chip erases PORT_STORAGE_ERASE_BYTES at once: a sector is one or more of these, and a power cut may leave some
+// erased.
 #ifndef BOARDS_REFERENCE_PORT_PORT_STORAGE_H
 #define BOARDS_REFERENCE_PORT_PORT_STORAGE_H
 

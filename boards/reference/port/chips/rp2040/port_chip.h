@@ -1,5 +1,6 @@
-// The flash beside an RP2040: a W25Q16JV of 2 MiB, as on the Raspberry Pi Pico. It erases sectors of 4 KiB, 16 of which make one
-// of ours: an identity has to fit into one. The last 8 are the firmware's. It programs what lies within a page of 256 bytes.
+// The flash beside an RP2040: a W25Q16JV of 2 MiB, as on the Raspberry Pi Pico. It erases sectors of 4 KiB, 16 of which
+// make one of ours: an identity has to fit into one. The last 8 are the firmware's. It programs what lies within a page
+// of 256 bytes.
 #ifndef BOARDS_REFERENCE_PORT_CHIPS_RP2040_PORT_CHIP_H
 #define BOARDS_REFERENCE_PORT_CHIPS_RP2040_PORT_CHIP_H
 
