@@ -23,12 +23,19 @@ void reconnect(Bench& bench) {
   }
 }
 
+/// What a program that is stopped at once never read it does not hold. One that publishes has read its CONNACK, and the
+/// tickets that came before that.
+void let_it_read(Bench& bench) {
+  if (bench.can(Capability::publish)) (void)bench.await_kind("publish", bench.now(), bench.reconnect_limit());
+}
+
 /// Has a served unit connect until it was given sessions; their ids.
 std::set<std::string> collect_sessions(Bench& bench) {
   const std::uint64_t mark = bench.now();
   std::set<std::string> ids;
   for (int i = 0; i < reconnections && ids.empty(); ++i) {
     reconnect(bench);
+    let_it_read(bench);
     for (const EvidencePtr& issued : bench.seen("session_issued", mark)) ids.insert(issued->text("id"));
   }
   if (ids.empty()) throw NotApplicable("takes no session: it asks for no ticket and no session id");
