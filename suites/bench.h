@@ -99,7 +99,8 @@ class Bench {
   /// move_to() in the same way; where the unit is connected to is to be seen, and told by is_at().
   [[nodiscard]] PowerCut move_with_power_cut(const cloud::Place& place, Milliseconds after);
   void is_at(const cloud::Place& place) { endpoint_ = address_of(place); }
-  /// Installs this certificate without a key: the unit's error, or nullopt if it took it.
+  /// Installs this certificate and nothing else: the unit's error, or nullopt if it took it. NoAnswer if it did not
+  /// answer though it is there.
   [[nodiscard]] std::optional<std::string> refusal_of(const std::string& certificate_chain);
   [[nodiscard]] std::string certificate_for_another_key() const;
   /// For its own key, two days too late.

@@ -37,9 +37,12 @@ void expect_taken(Bench& bench, const char* when) {
   throw Inconclusive(fmt::format("no control: {} it refused its own certificate as well: {}", when, *refusal));
 }
 
-/// Ends the case as inconclusive if the unit answers no installation at all, even after a reset.
+/// Ends the case as inconclusive if the unit, reset and served, answers no installation at all.
 void expect_to_answer_again(Bench& bench) {
-  (void)bench.reset_unit();
+  if (!bench.await_served(bench.reset_unit(), bench.connect_limit())) {
+    throw Inconclusive("it fell silent, and was not served again within " + in_ms(bench.connect_limit()) +
+                       " of a reset");
+  }
   (void)bench.refusal_of(with_issuers(bench, bench.certificate_pem()));
 }
 

@@ -75,9 +75,9 @@ class Bootloaders(unittest.TestCase):
     def test_dfu_util_reads_what_hilmark_wrote_and_the_other_way_round(self):
         folder = pathlib.Path(self.folder.name)
         ctl = f"{lab.BUILD / 'virtual-lab'} ctl"
-        for unit, serial, ids, read_from, write_to in (
-            ("dfuse", "B0001", "0483:df11", "-s 0x08000000:{size}", "-s 0x08000000:leave"),
-            ("dfu-tolerant", "B0002", "1209:0d0f", "", "-R"),
+        for unit, serial, ids, application, read_from, write_to in (
+            ("dfuse", "B0001", "0483:df11", "0483:5740", "-s 0x08000000:{size}", "-s 0x08000000:leave"),
+            ("dfu-tolerant", "B0002", "1209:0d0f", "1209:0d0e", "", "-R"),
         ):
             with self.subTest(unit):
                 size = GOLDEN[unit].stat().st_size
@@ -89,7 +89,8 @@ class Bootloaders(unittest.TestCase):
                 )
                 self.assertEqual(back.read_bytes()[:size], GOLDEN[unit].read_bytes(), done.stderr)
                 done = self.among_the_boards(
-                    f"dfu-util -d ,{ids} -S {serial} -a 0 {write_to} -D {GOLDEN[unit]} >&2; {self.run_one(unit)}"
+                    f"dfu-util -d ,{ids} -S {serial} -a 0 {write_to} -D {GOLDEN[unit]} >&2; "
+                    f"until lsusb -d {application} >&2; do :; done; {self.run_one(unit)}"
                 )
                 self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -219,7 +219,8 @@ class VirtualLab(unittest.TestCase):
             self.assertEqual(lab.run(sys.executable, TTY_CLIENT, "where").split(),
                              ["/dev/ttyACM0", "166:0", "True", "1-1:1.0", "V1", "cdc_acm"])
             lab.boot_test_core(serial="V2", port="1-2")
-            self.assertEqual(lab.run("sh", "-c", "ls /dev/ttyACM* /sys/class/tty").split(),
+            appears = "until [ -e /sys/class/tty/ttyACM1 ]; do :; done"  # a moment after the USB device
+            self.assertEqual(lab.run("sh", "-c", appears + "; ls /dev/ttyACM* /sys/class/tty").split(),
                              ["/dev/ttyACM0", "/dev/ttyACM1", "/sys/class/tty:", "ttyACM0", "ttyACM1"])
 
     def test_a_tty_carries_a_thousand_lines_and_can_be_opened_again(self):
