@@ -11,16 +11,10 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "boards/virtual/unix_socket.h"
+
 namespace virtual_lab {
 namespace {
-
-Result<sockaddr_un> unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return failure(fmt::format("the path {} is too long for a socket", path));
-  path.copy(address.sun_path, path.size());
-  return address;
-}
 
 // Answers are short, and whoever does not read them loses them.
 bool send_line(int fd, std::string text) {
@@ -36,15 +30,10 @@ ControlServer::~ControlServer() {
 }
 
 Result<void> ControlServer::listen(const std::filesystem::path& path) {
-  const auto address = unix_address(path.string());
-  if (!address) return failure(address.error());
   constexpr int backlog = 32;
-  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_.valid() ||
-      ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
-      ::listen(listener_.get(), backlog) != 0) {
-    return errno_failure(fmt::format("cannot listen at {}", path.string()));
-  }
+  auto listener = listen_at(path, backlog);
+  if (!listener) return failure(listener.error());
+  listener_ = std::move(*listener);
   loop_.watch(listener_.get(), POLLIN, [this](short) { accept_one(); });
   return {};
 }

@@ -9,10 +9,10 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <termios.h>
 
 #include "boards/virtual/preload_protocol.h"
+#include "boards/virtual/unix_socket.h"
 
 namespace virtual_lab {
 namespace {
@@ -108,22 +108,10 @@ Result<void> TtyNode::open_terminal() {
 }
 
 Result<void> TtyNode::listen(const fs::path& path) {
-  std::error_code ignored;
-  fs::create_directories(path.parent_path(), ignored);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string text = path.string();
-  if (text.size() >= sizeof address.sun_path) {
-    return failure(fmt::format("the path {} is too long for a socket; set TMPDIR to a shorter one", text));
-  }
-  text.copy(address.sun_path, text.size());
   constexpr int backlog = 128;
-  fs::remove(path, ignored);
-  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_.valid() || ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_.get(), backlog) != 0) {
-    return errno_failure(fmt::format("cannot listen at {}", text));
-  }
+  auto listener = listen_at(path, backlog);
+  if (!listener) return failure(listener.error());
+  listener_ = std::move(*listener);
   files_.push_back(path);
   loop_.watch(listener_.get(), POLLIN, [this](short) {
     for (;;) {

@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
+#include "boards/virtual/unix_socket.h"
 #include "boards/virtual/usbfs_session.h"
 
 namespace virtual_lab {
@@ -90,22 +90,10 @@ UsbfsNode::~UsbfsNode() {
 }
 
 Result<void> UsbfsNode::listen(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  if (error) return failure(fmt::format("cannot make {}: {}", path.parent_path().string(), error.message()));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string text = path.string();
-  if (text.size() >= sizeof address.sun_path) {
-    return failure(fmt::format("the path {} is too long for a socket; set TMPDIR to a shorter one", text));
-  }
-  text.copy(address.sun_path, text.size());
   constexpr int backlog = 128;
-  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_.valid() || ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_.get(), backlog) != 0) {
-    return errno_failure(fmt::format("cannot listen at {}", text));
-  }
+  auto listener = listen_at(path, backlog);
+  if (!listener) return failure(listener.error());
+  listener_ = std::move(*listener);
   socket_path_ = path;
   loop_.watch(listener_.get(), POLLIN, [this](short) { accept_all(); });
   return {};
