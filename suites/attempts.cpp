@@ -25,14 +25,16 @@ std::optional<Milliseconds> longest_interval(const std::vector<EvidencePtr>& att
   return std::chrono::duration_cast<Milliseconds>(longest);
 }
 
-bool is_served_after(const Evidence& met, const std::vector<EvidencePtr>& seen) {
-  const auto has_ended = [&](const EvidencePtr& connack) {
-    return std::any_of(seen.begin(), seen.end(), [&](const EvidencePtr& piece) {
-      return piece->kind == "closed" && piece->connection == connack->connection;
-    });
-  };
+bool has_ended(const Evidence& connack, const std::vector<EvidencePtr>& seen) {
   return std::any_of(seen.begin(), seen.end(), [&](const EvidencePtr& piece) {
-    if (piece->kind != "connack" || has_ended(piece)) return false;
+    const bool ends_it = piece->kind == "closed" || (piece->kind == "mqtt_denied" && piece->text("answer") == "close");
+    return ends_it && piece->connection == connack.connection;
+  });
+}
+
+bool is_served_after(const Evidence& met, const std::vector<EvidencePtr>& seen) {
+  return std::any_of(seen.begin(), seen.end(), [&](const EvidencePtr& piece) {
+    if (piece->kind != "connack" || has_ended(*piece, seen)) return false;
     if (piece->number == met.number) return true;
     return met.connection == 0 ? piece->number > met.number : piece->connection > met.connection;
   });

@@ -21,6 +21,9 @@ constexpr std::size_t attempts_worth_a_warning = 10;      ///< in any window: mo
 [[nodiscard]] std::optional<Milliseconds> longest_interval(const std::vector<EvidencePtr>& attempts,
                                                            std::size_t intervals);
 
+/// Whether the connection that this CONNACK was of has ended, or was told something that the rules end it with.
+[[nodiscard]] bool has_ended(const Evidence& connack, const std::vector<EvidencePtr>& seen);
+
 /// Of the endpoint's evidence since a fault began: whether the unit, which met that with `met`, is served by a
 /// connection of its own that has not ended. Where `met` is a CONNACK, the fault passed the unit by, and that
 /// connection counts.

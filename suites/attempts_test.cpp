@@ -36,6 +36,19 @@ EvidencePtr seen(std::uint64_t number, const char* kind, std::uint64_t connectio
   return piece;
 }
 
+TEST(HasEnded, IsClosedOrToldWhatClosesIt) {
+  const EvidencePtr connack = seen(1, "connack", 7);
+  const auto denied = [](const char* answer) {
+    auto piece = std::make_shared<Evidence>(*seen(2, "mqtt_denied", 7));
+    piece->data["answer"] = answer;
+    return piece;
+  };
+  EXPECT_FALSE(has_ended(*connack, {connack, seen(2, "closed", 6)}));
+  EXPECT_TRUE(has_ended(*connack, {connack, seen(2, "closed", 7)}));
+  EXPECT_TRUE(has_ended(*connack, {connack, denied("close")}));
+  EXPECT_FALSE(has_ended(*connack, {connack, denied("puback_0x87")})) << "MQTT 5 keeps it";
+}
+
 TEST(ServedAfter, TheConnectionThatMetTheFaultIsNoProof) {
   const EvidencePtr connack = seen(1, "connack", 7);
   const EvidencePtr met = seen(2, "deviation", 7);

@@ -241,13 +241,14 @@ EvidencePtr Bench::await_kind(std::string_view kind, std::uint64_t after, Millis
   return await([&](const Evidence& piece) { return of_unit(piece) && piece.kind == kind; }, after, limit);
 }
 
-EvidencePtr Bench::await_registered_and_served(std::uint64_t after, Milliseconds limit) {
-  const auto comes = [](const Evidence& piece) {
-    return of_unit(piece) && (piece.kind == "registered" || piece.kind == "connack");
-  };
-  const EvidencePtr first = await(comes, after, limit);
+EvidencePtr Bench::await_registered_and_served(std::uint64_t after, Milliseconds limit,
+                                               const EvidenceLog::Matcher& counts) {
+  EvidencePtr first = await(
+      [&](const Evidence& piece) { return counts(piece) && (piece.kind == "registered" || piece.kind == "connack"); },
+      after, limit);
   if (!first || first->kind == "connack") return first;
-  return await_served(first->number, reconnect_limit());
+  return await([&](const Evidence& piece) { return counts(piece) && piece.kind == "connack"; }, first->number,
+               reconnect_limit());
 }
 
 std::vector<EvidencePtr> Bench::seen(std::string_view kind, std::uint64_t after) const {
@@ -281,9 +282,11 @@ std::vector<EvidencePtr> Bench::of_connections_since(std::uint64_t after,
   return parts_.evidence.all(is_wanted, after);
 }
 
-std::optional<Hello> Bench::await_hello(std::uint64_t after, Milliseconds limit, const EvidenceLog::Matcher& which) {
+std::optional<Hello> Bench::await_hello(std::uint64_t after, Milliseconds limit,
+                                        const std::function<bool(const Hello&)>& which) {
   const auto is_hello = [&](const Evidence& piece) {
-    return of_unit(piece) && (piece.kind == "client_hello" || piece.kind == "client_hello_malformed") && which(piece);
+    return of_unit(piece) && (piece.kind == "client_hello" || piece.kind == "client_hello_malformed") &&
+           which(Hello::from(std::make_shared<const Evidence>(piece)));
   };
   const EvidencePtr found = await(is_hello, after, limit);
   if (!found) return std::nullopt;

@@ -196,8 +196,9 @@ class Bench {
     return await_kind("connack", after, limit);
   }
   /// The same for a unit that its next connection may register (and end) first: it comes within `limit`, and then once
-  /// more within the reconnect limit.
-  [[nodiscard]] EvidencePtr await_registered_and_served(std::uint64_t after, Milliseconds limit);
+  /// more within the reconnect limit. Only what `counts` is looked at.
+  [[nodiscard]] EvidencePtr await_registered_and_served(std::uint64_t after, Milliseconds limit,
+                                                        const EvidenceLog::Matcher& counts = of_unit);
   [[nodiscard]] std::vector<EvidencePtr> seen(std::string_view kind, std::uint64_t after) const;
   /// All matching evidence since, whoever it is of.
   [[nodiscard]] std::vector<EvidencePtr> all(const EvidenceLog::Matcher& matches, std::uint64_t after) const {
@@ -207,7 +208,7 @@ class Bench {
   [[nodiscard]] std::vector<Hello> hellos_since(std::uint64_t after) const;
   [[nodiscard]] std::optional<Hello> await_hello(
       std::uint64_t after, Milliseconds limit,
-      const EvidenceLog::Matcher& which = [](const Evidence&) { return true; });
+      const std::function<bool(const Hello&)>& which = [](const Hello&) { return true; });
   /// The certificates that were presented in connections accepted after `after`.
   [[nodiscard]] std::vector<Presented> presented_since(std::uint64_t after) const;
   /// Records an observation of the rig's own.

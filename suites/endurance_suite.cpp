@@ -7,6 +7,7 @@
 #include "suites/attempts.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/name_questions.h"
 
 namespace hilmark::suites {
 namespace {
@@ -154,6 +155,8 @@ Fault refusing(Bench& bench, const char* name, cloud::RefuseForm form) {
           }};
 }
 
+constexpr const char* refusing_address = "127.0.9.2";  // nobody listens there
+
 std::vector<Fault> faults_of(Bench& bench) {
   const auto healthy = [&bench] { remove_deviation(bench); };
   std::vector<Fault> faults = {
@@ -173,12 +176,17 @@ std::vector<Fault> faults_of(Bench& bench) {
     };
   };
   // Of an answer that still holds it may live; then it does not meet the fault, and is served.
-  const auto asked = [](const Evidence& piece) {
-    return piece.text("origin") == "unit" && (piece.kind == "dns_answer" || piece.kind == "connack");
+  const auto answered_or_served = [&bench](const char* key, std::string value) {
+    return [answers = of_questions("dns_answer", bench.configured_name()), key,
+            value = std::move(value)](const Evidence& piece) {
+      return (answers(piece) && piece.text(key) == value) || (of_unit(piece) && piece.kind == "connack");
+    };
   };
   const auto restored = [&bench] { bench.resolver().restore(); };
-  faults.push_back({"SERVFAIL", answered({.form = network::NameAnswer::Form::server_failure}), asked, restored});
-  faults.push_back({"an address that refuses", answered({.address = "127.0.9.2"}), asked, restored});
+  faults.push_back({"SERVFAIL", answered({.form = network::NameAnswer::Form::server_failure}),
+                    answered_or_served("outcome", "SERVFAIL"), restored});
+  faults.push_back({"an address that refuses", answered({.address = refusing_address}),
+                    answered_or_served("address", refusing_address), restored});
   return faults;
 }
 

@@ -37,11 +37,12 @@ void expect_taken(Bench& bench, const char* when) {
   throw Inconclusive(fmt::format("no control: {} it refused its own certificate as well: {}", when, *refusal));
 }
 
-/// Ends the case as inconclusive if the unit, reset and served, answers no installation at all.
-void expect_to_answer_again(Bench& bench) {
+/// It fell silent over a bad installation: reset, it must be served as before. Inconclusive if it is, and answers no
+/// installation at all.
+void expect_to_come_back(Bench& bench, const char* what) {
   if (!bench.await_served(bench.reset_unit(), bench.connect_limit())) {
-    throw Inconclusive("it fell silent, and was not served again within " + in_ms(bench.connect_limit()) +
-                       " of a reset");
+    throw ClaimFailed(fmt::format("told to install {} it fell silent, and was not served again within {} of a reset",
+                                  what, in_ms(bench.connect_limit())));
   }
   (void)bench.refusal_of(with_issuers(bench, bench.certificate_pem()));
 }
@@ -53,17 +54,17 @@ void expect_refused(Bench& bench, const char* what, const std::string& certifica
     refusal = bench.refusal_of(certificate_chain);
   } catch (const NoAnswer& none) {
     silence = none.what();
-    expect_to_answer_again(bench);
   }
   const EvidencePtr answer = bench.remark(
       "bad_install", {{"what", what}, {"refused", refusal.has_value()}, {"answer", refusal.value_or(silence)}});
   bench.opportunity(answer);
   if (silence.empty()) {
     EXPECT_TRUE(refusal) << "it took " << what << " without an error (evidence #" << answer->number << ")";
-  } else {
-    ADD_FAILURE() << "told to install " << what << " it gave no error, but fell silent (evidence #" << answer->number
-                  << "): " << silence;
+    return;
   }
+  expect_to_come_back(bench, what);
+  ADD_FAILURE() << "told to install " << what << " it gave no error, but fell silent (evidence #" << answer->number
+                << "): " << silence;
 }
 
 // Installs a certificate for another key, one that is cut short and, on a unit with a clock, one for its own key that

@@ -171,7 +171,6 @@ void add_leak_case(std::vector<Case>& cases) {
                    .source = "house rule H3",
                    .needs = {Capability::reset},
                    .defects = {"key-on-console", "key-in-payload"},
-                   .depends_on = {"LIFE-06", "SNI-02"},
                    .opportunity = "a served connection, or a key",
                    .start = Case::Start::as_it_is,
                    .body = keeps_its_key_to_itself,

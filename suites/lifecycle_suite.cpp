@@ -3,6 +3,7 @@
 #include "suites/attempts.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/name_questions.h"
 #include "suites/refusals.h"
 
 namespace hilmark::suites {
@@ -22,7 +23,7 @@ void connects_after_a_reset(Bench& bench) {
   bench.prove_endpoint_healthy();
   const auto attempts = bench.seen("tcp_accepted", mark);
   for (const EvidencePtr& attempt : attempts) bench.opportunity(attempt);
-  const auto questions = bench.seen("dns_question", mark);
+  const auto questions = bench.all(of_questions("dns_question"), mark);
   for (const EvidencePtr& question : questions) bench.opportunity(question);
   if (attempts.empty() && questions.empty() && bench.shows_life()) {
     bench.opportunity(bench.remark("life", {{"what", "its console, but not one connection"}}));
@@ -64,14 +65,17 @@ void locked_out_and_let_in(Bench& bench) {
 EvidencePtr open_connection(Bench& bench) {
   const auto served = bench.seen("connack", 0);
   if (served.empty()) return nullptr;
-  const EvidencePtr& newest = served.back();
-  const auto ends = bench.all(
-      [&](const Evidence& piece) {
-        const bool ends_it = piece.kind == "closed" || (piece.kind == "mqtt_denied" && piece.text("answer") == "close");
-        return piece.connection == newest->connection && ends_it;
-      },
-      newest->number);
-  return ends.empty() ? newest : nullptr;
+  return has_ended(*served.back(), bench.all(of_unit, served.back()->number)) ? nullptr : served.back();
+}
+
+/// The policy is back: the unit publishes again, or is served again. One that was served meanwhile and has nothing to
+/// say yet is served still.
+EvidencePtr await_recovery(Bench& bench, std::uint64_t cured) {
+  const auto recovers = [](const Evidence& piece) {
+    return of_unit(piece) && (piece.kind == "publish" || piece.kind == "connack");
+  };
+  const EvidencePtr recovered = bench.await(recovers, cured, bench.reconnect_limit());
+  return recovered ? recovered : open_connection(bench);
 }
 
 // The served unit may connect, but no longer publish: each publication ends its connection.
@@ -88,9 +92,7 @@ void not_allowed_to_publish(Bench& bench) {
   expect_no_storm(bench, denied->number);
   const std::uint64_t cured = bench.now();
   bench.allow_all_again(home);
-  // It may be served already, and publish when its time has come.
-  EvidencePtr served = open_connection(bench);
-  if (!served) served = bench.await_served(cured, bench.reconnect_limit());
+  const EvidencePtr served = await_recovery(bench, cured);
   bench.rests_on(served);
   EXPECT_TRUE(served) << "not served within " << in_ms(bench.reconnect_limit())
                       << " of the policy's return; attempts seen since: " << bench.seen("tcp_accepted", cured).size();

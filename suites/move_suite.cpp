@@ -5,6 +5,7 @@
 #include "suites/attempts.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/name_questions.h"
 #include "suites/refusals.h"
 
 namespace hilmark::suites {
@@ -20,12 +21,7 @@ EvidencePtr await_landing(Bench& bench, const cloud::Place& to, std::uint64_t ma
   const auto counts = [&](const Evidence& piece) {
     return piece.text("origin") == "unit" && (piece.connection > last_of_before || piece.text("account") == to.account);
   };
-  EvidencePtr landed = bench.await(
-      [&](const Evidence& piece) { return counts(piece) && (piece.kind == "connack" || piece.kind == "registered"); },
-      mark, bench.reconnect_limit());
-  if (!landed || landed->kind == "connack") return landed;
-  return bench.await([&](const Evidence& piece) { return counts(piece) && piece.kind == "connack"; }, landed->number,
-                     bench.reconnect_limit());
+  return bench.await_registered_and_served(mark, bench.reconnect_limit(), counts);
 }
 
 /// The unit is told its new endpoint and must be served there with the identity that it has.
@@ -278,13 +274,7 @@ void stays_moved_after_a_reset(Bench& bench) {
   }
   ASSERT_TRUE(served) << "not served in B within " << in_ms(bench.connect_limit()) << " of its restart";
   bench.rests_on(served);
-  const std::string old_name = bench.account(bench.account_a()).endpoint_name();
-  for (const EvidencePtr& question : bench.seen("dns_question", mark)) {
-    if (!same_name(question->text("name"), old_name)) continue;
-    bench.rests_on(question);
-    ADD_FAILURE() << "after the reset it asked for the old name " << old_name << " (evidence #" << question->number
-                  << ")";
-  }
+  expect_no_question_for(bench, bench.account(bench.account_a()).endpoint_name(), mark);
   EXPECT_THAT(Landing::from(served), LandedIn(bench.account_b().account));
 }
 

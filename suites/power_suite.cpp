@@ -14,20 +14,6 @@ namespace {
 constexpr int cuts = 20;
 constexpr int fewest_in_time = cuts / 4;  // below, the claim was hardly put to the test
 
-/// One moment in each of as many equal parts of the work, at random: from 0 to 1.
-std::vector<double> moments(std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::uniform_real_distribution<double> within(0, 1);
-  std::vector<double> all;
-  all.reserve(cuts);
-  for (int i = 0; i < cuts; ++i) all.push_back((i + within(random)) / cuts);
-  return all;
-}
-
-Milliseconds part_of(Milliseconds whole, double moment) {
-  return Milliseconds(static_cast<Milliseconds::rep>(moment * static_cast<double>(whole.count())));
-}
-
 /// On a busy host one alone may be far off.
 Milliseconds median_of_three(const std::function<Milliseconds()>& timed) {
   std::array<Milliseconds, 3> times{timed(), timed(), timed()};
@@ -47,15 +33,52 @@ EvidencePtr expect_served(Bench& bench, std::uint64_t mark, const std::string& c
   return served;
 }
 
-/// The claim is about power lost in the middle of it.
-void expect_cuts_in_time(int in_time, Milliseconds whole) {
-  if (in_time >= fewest_in_time) return;
-  throw Inconclusive(
-      fmt::format("only {} of {} cuts came before the unit had confirmed all, which takes {}: its power switch is too "
-                  "slow for this; "
-                  "use a faster one (a hub's port, a relay without a shell command's delay)",
-                  in_time, cuts, in_ms(whole)));
-}
+/// Twenty power cuts, one in each twentieth of the time that something takes, at random.
+class Cuts {
+ public:
+  /// `what` takes `whole`: "an installation".
+  Cuts(Bench& bench, std::string what, Milliseconds whole)
+      : bench_(bench), what_(std::move(what)), whole_(whole), random_(bench.seed()) {}
+
+  [[nodiscard]] bool are_left() const { return made_ < cuts; }
+  /// When the next one is due, from the beginning on.
+  Milliseconds next() {
+    std::uniform_real_distribution<double> within(0, 1);
+    const double moment = (made_++ + within(random_)) / cuts;
+    after_ = Milliseconds(static_cast<Milliseconds::rep>(moment * static_cast<double>(whole_.count())));
+    told_ = fmt::format("power lost {} into {} that takes {}", in_ms(after_), what_, in_ms(whole_));
+    return after_;
+  }
+  void was(const Bench::PowerCut& cut, bool led_to_new) {
+    if (!cut.too_late) ++in_time_;
+    if (led_to_new) ++new_;
+    // It was done sooner than it had been before: the cuts that follow come sooner, too.
+    if (cut.too_late) whole_ = std::min(whole_, cut.took);
+  }
+  [[nodiscard]] const std::string& told() const { return told_; }
+  /// Notes what came of them. The claim is about power lost in the middle: ends the case if too few were.
+  void finish(std::string_view thing) {
+    bench_.note(
+        fmt::format("{} cuts into {} of {}, {} before it was confirmed: {} times the new {}, {} times the old one",
+                    cuts, what_, in_ms(whole_), in_time_, new_, thing, cuts - new_));
+    if (in_time_ >= fewest_in_time) return;
+    throw Inconclusive(
+        fmt::format("only {} of {} cuts came before the unit had confirmed {}, which takes {}: its power "
+                    "switch is too slow; use a hub's port, or a relay without a shell command's delay",
+                    in_time_, cuts, what_, in_ms(whole_)));
+  }
+
+ private:
+  Bench& bench_;
+  const std::string what_;
+  Milliseconds whole_;
+  std::mt19937_64 random_;
+  int made_ = 0;
+  int in_time_ = 0;
+  int new_ = 0;
+  Milliseconds after_{0};
+  std::string told_;
+};
 
 // Installs another identity, twenty times, and cuts the power at one moment of each twentieth of the time that it
 // takes. Assures that a flat battery in the middle of a rotation leaves a device that works. Fails firmware that clears
@@ -63,39 +86,28 @@ void expect_cuts_in_time(int in_time, Milliseconds whole) {
 void install_survives_power_cuts(Bench& bench) {
   const cloud::Place home = bench.account_a();
   bench.opportunity(bench.serve_anew());
-  Milliseconds whole = median_of_three([&] {
+  const Milliseconds whole = median_of_three([&] {
     const pki::DeviceCredential another = bench.another_identity(home);
     const SteadyTime begun = bench.time();
     bench.install(another);
     return bench.since(begun);
   });
-  int renewed = 0;
-  int in_time = 0;
-  for (const double moment : moments(bench.seed())) {
-    const Milliseconds after = part_of(whole, moment);
+  Cuts cut(bench, "an installation", whole);
+  while (cut.are_left()) {
     const pki::DeviceCredential old = bench.identity();
     const std::string old_id = bench.certificate_id();
     const pki::DeviceCredential another = bench.another_identity(home);
-    const std::string cut = fmt::format("power lost {} into an installation that takes {}", in_ms(after), in_ms(whole));
-    const Bench::PowerCut lost = bench.install_with_power_cut(another, after);
-    if (!lost.too_late) ++in_time;
-    // It was done sooner than it had been before: the cuts that follow come sooner, too.
-    if (lost.too_late) whole = std::min(whole, lost.took);
-    const EvidencePtr served = expect_served(bench, lost.mark, cut);
+    const Bench::PowerCut lost = bench.install_with_power_cut(another, cut.next());
+    const EvidencePtr served = expect_served(bench, lost.mark, cut.told());
     bench.hold(another);
-    if (served->text("certificate_id") == bench.certificate_id()) {
-      ++renewed;
-      continue;
-    }
+    const bool is_new = served->text("certificate_id") == bench.certificate_id();
+    cut.was(lost, is_new);
+    if (is_new) continue;
     bench.hold(old);
-    ASSERT_THAT(Landing::from(served), WithCertificate(old_id)) << cut << ", it holds neither the old nor the new one";
+    ASSERT_THAT(Landing::from(served), WithCertificate(old_id))
+        << cut.told() << ", it holds neither the old nor the new one";
   }
-  bench.note(
-      fmt::format("{} cuts over {}, {} before all was confirmed: {} times it came back with the new identity, {} times "
-                  "with the old "
-                  "one",
-                  cuts, in_ms(whole), in_time, renewed, cuts - renewed));
-  expect_cuts_in_time(in_time, whole);
+  cut.finish("identity");
 }
 
 // Moves the unit between two accounts, twenty times, and cuts the power at one moment of each twentieth of the time
@@ -110,7 +122,7 @@ void move_survives_power_cuts(Bench& bench) {
   if (!control) throw Inconclusive("not served in account A before the move");
   bench.opportunity(control);
   cloud::Place from = a;
-  Milliseconds whole = median_of_three([&] {
+  const Milliseconds whole = median_of_three([&] {
     const std::uint64_t mark = bench.now();
     from = from == a ? b : a;
     const SteadyTime begun = bench.time();
@@ -119,30 +131,18 @@ void move_survives_power_cuts(Bench& bench) {
     if (!bench.await_served(mark, bench.reconnect_limit())) throw Inconclusive("not served after a move");
     return took;
   });
-  int moved = 0;
-  int in_time = 0;
-  for (const double moment : moments(bench.seed())) {
-    const Milliseconds after = part_of(whole, moment);
+  Cuts cut(bench, "a move", whole);
+  while (cut.are_left()) {
     const cloud::Place to = from == b ? a : b;
-    const std::string cut = fmt::format("power lost {} into a move that takes {}", in_ms(after), in_ms(whole));
-    const Bench::PowerCut lost = bench.move_with_power_cut(to, after);
-    if (!lost.too_late) ++in_time;
-    // It was done sooner than it had been before: the cuts that follow come sooner, too.
-    if (lost.too_late) whole = std::min(whole, lost.took);
-    const EvidencePtr served = expect_served(bench, lost.mark, cut);
-    EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id())) << cut;
-    if (served->text("account") == to.account) {
-      from = to;
-      ++moved;
-    }
+    const Bench::PowerCut lost = bench.move_with_power_cut(to, cut.next());
+    const EvidencePtr served = expect_served(bench, lost.mark, cut.told());
+    EXPECT_THAT(Landing::from(served), WithCertificate(bench.certificate_id())) << cut.told();
+    const bool is_new = served->text("account") == to.account;
+    cut.was(lost, is_new);
+    if (is_new) from = to;
     bench.is_at(from);
   }
-  bench.note(
-      fmt::format("{} cuts over {}, {} before the move was confirmed: {} times it came back in the new account, {} "
-                  "times in the old "
-                  "one",
-                  cuts, in_ms(whole), in_time, moved, cuts - moved));
-  expect_cuts_in_time(in_time, whole);
+  cut.finish("account");
 }
 
 }  // namespace

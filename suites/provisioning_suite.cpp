@@ -3,6 +3,7 @@
 #include "suites/attempts.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/refusals.h"
 
 namespace hilmark::suites {
 namespace {
@@ -187,16 +188,9 @@ void held_in_pending_activation(Bench& bench) {
 /// Its certificate is INACTIVE until it has been refused three times or for as long as a row refuses; what a unit that
 /// gives up, or insists on a session, makes of that is seen by whether it comes back.
 void refuse_as_inactive(Bench& bench) {
-  constexpr int refusals = 3;
-  std::uint64_t last = bench.now();
+  const std::uint64_t start = bench.now();
   bench.set_certificate_status(bench.account_a(), cloud::CertificateStatus::inactive);
-  const SteadyTime begun = bench.time();
-  for (int refused = 0; refused < refusals && bench.since(begun) < refusal_time(bench); ++refused) {
-    const EvidencePtr refusal = bench.await_kind("refused", last, refusal_time(bench) - bench.since(begun));
-    if (!refusal) break;
-    bench.rests_on(refusal);
-    last = refusal->number;
-  }
+  (void)meet_refusals(bench, {.expected_reason = "certificate_inactive", .at_most = refusal_time(bench)}, start);
 }
 
 // The served unit's certificate is made INACTIVE and, once the unit was refused, deleted, while its CA still registers

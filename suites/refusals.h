@@ -19,6 +19,11 @@ struct RefusalSeries {
   std::function<void()> cure;   ///< makes the cloud accept
 };
 
+/// Meets the unit's refusals since `start` until the cure is due; how many there were, 0 if it
+/// did not come at all. Ends the case as inconclusive if it comes with another name or certificate than it was given
+/// and is refused for that; as the rig's trouble if it is refused for another reason than was arranged.
+int meet_refusals(Bench& bench, const RefusalSeries& series, std::uint64_t start);
+
 /// Claims that the unit, refused so, is served within the reconnect limit of the cure, with nothing done to it
 /// (where the cure has it register itself first, each of its two connections has that limit).
 /// Opportunity: a refusal that reached it.

@@ -7,6 +7,7 @@
 #include "suites/bench.h"
 #include "suites/impostors.h"
 #include "suites/matchers.h"
+#include "suites/name_questions.h"
 
 namespace hilmark::suites {
 namespace {
@@ -18,11 +19,6 @@ using network::NameAnswer;
 constexpr const char* former_address = "127.0.9.1";
 constexpr const char* refusing_address = "127.0.9.2";
 constexpr const char* silent_address = "127.0.9.3";
-
-/// The DNS evidence of this kind about `name`, since `after`.
-EvidenceLog::Matcher about(std::string_view kind, const std::string& name) {
-  return [=](const Evidence& piece) { return piece.kind == kind && same_name(piece.text("name"), name); };
-}
 
 std::string endpoint_of(Bench& bench, const cloud::Place& place) { return bench.account(place).endpoint_name(); }
 
@@ -71,7 +67,7 @@ void name_behind_an_alias(Bench& bench) {
   const std::string address = bench.cloud().listen_address(bench.account_a().region);
   resolver.deviate(name, {.address = address, .canonical_name = canonical});
   const std::uint64_t mark = bench.reset_unit();
-  const EvidencePtr answer = bench.await(about("dns_answer", name), mark, bench.connect_limit());
+  const EvidencePtr answer = bench.await(of_questions("dns_answer", name), mark, bench.connect_limit());
   if (!answer) throw Inconclusive("it did not ask for its endpoint after a reset");
   bench.rests_on(answer);
   const auto hello = bench.await_hello(mark, bench.connect_limit());
@@ -133,7 +129,7 @@ void expect_new_address(Bench& bench, bool silent) {
   bench.rests_on(dialled);
   ASSERT_TRUE(dialled) << "its endpoint's address moved, and it did not dial the new one within " << in_ms(patience)
                        << " of the old answer's expiry; questions since: "
-                       << bench.all(about("dns_question", bench.configured_name()), mark).size();
+                       << bench.all(of_questions("dns_question", bench.configured_name()), mark).size();
   const EvidencePtr served = bench.await_served(mark, bench.reconnect_limit());
   bench.rests_on(served);
   EXPECT_TRUE(served) << "not served at the new address within " << in_ms(bench.reconnect_limit());
@@ -167,22 +163,14 @@ void to_another_region(Bench& bench) {
   const auto in_target = [&](const Evidence& piece) {
     return piece.text("origin") == "unit" && piece.text("region") == target.region;
   };
-  EvidencePtr served = bench.await(
-      [&](const Evidence& piece) {
-        return in_target(piece) && (piece.kind == "connack" || piece.kind == "registered");
-      },
-      mark, bench.reconnect_limit());
-  if (served && served->kind == "registered") {  // by its first connection there, which ends with that
-    served = bench.await([&](const Evidence& piece) { return in_target(piece) && piece.kind == "connack"; },
-                         served->number, bench.reconnect_limit());
-  }
-  for (const EvidencePtr& question : bench.all(about("dns_question", bench.configured_name()), mark)) {
+  const EvidencePtr served = bench.await_registered_and_served(mark, bench.reconnect_limit(), in_target);
+  for (const EvidencePtr& question : bench.all(of_questions("dns_question", bench.configured_name()), mark)) {
     bench.rests_on(question);
   }
   ASSERT_TRUE(served) << "told the endpoint of account " << target.account << " in " << target.region
                       << ", it was not served there within " << in_ms(bench.reconnect_limit())
                       << "; questions for its name since: "
-                      << bench.all(about("dns_question", bench.configured_name()), mark).size()
+                      << bench.all(of_questions("dns_question", bench.configured_name()), mark).size()
                       << ", connections since: " << bench.seen("tcp_accepted", mark).size();
   bench.rests_on(served);
   EXPECT_THAT(Landing::from(served),
@@ -202,7 +190,7 @@ void expect_way_back(Bench& bench, const Fault& fault) {
   bench.resolver().deviate(b_name, fault.answer);
   const std::uint64_t mark = bench.now();
   bench.move_to(bench.account_b());
-  const EvidencePtr question = bench.await(about("dns_question", b_name), mark, bench.connect_limit());
+  const EvidencePtr question = bench.await(of_questions("dns_question", b_name), mark, bench.connect_limit());
   if (!question) throw Inconclusive("told B's endpoint, it did not ask for its address");
   bench.opportunity(question);
   bench.watch(std::min(bench.watch_window(), Milliseconds{300'000}));

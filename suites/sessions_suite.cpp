@@ -15,18 +15,17 @@ constexpr int reconnections = 3;
 /// From now on, until the world is laid out anew, sessions are given out.
 void give_out_sessions(Bench& bench) { bench.cloud().set_deviation({.tls = {.tickets = tickets_each}}); }
 
-/// Has the unit connect anew and be served.
-void reconnect(Bench& bench) {
-  const std::uint64_t mark = bench.drop_connections();
-  if (!bench.await_served(mark, bench.reconnect_limit())) {
-    throw Inconclusive("not served again within " + in_ms(bench.reconnect_limit()) + " of a close");
-  }
+/// Has the unit connect anew and be served: its CONNACK.
+EvidencePtr reconnect(Bench& bench) {
+  EvidencePtr served = bench.await_served(bench.drop_connections(), bench.reconnect_limit());
+  if (!served) throw Inconclusive("not served again within " + in_ms(bench.reconnect_limit()) + " of a close");
+  return served;
 }
 
 /// What a program that is stopped at once never read it does not hold. One that publishes has read its CONNACK, and the
 /// tickets that came before that.
-void let_it_read(Bench& bench) {
-  if (bench.can(Capability::publish)) (void)bench.await_kind("publish", bench.now(), bench.reconnect_limit());
+void let_it_read(Bench& bench, const EvidencePtr& served) {
+  if (bench.can(Capability::publish)) (void)bench.await_kind("publish", served->number, bench.reconnect_limit());
 }
 
 /// Has a served unit connect until it was given sessions; their ids.
@@ -34,8 +33,7 @@ std::set<std::string> collect_sessions(Bench& bench) {
   const std::uint64_t mark = bench.now();
   std::set<std::string> ids;
   for (int i = 0; i < reconnections && ids.empty(); ++i) {
-    reconnect(bench);
-    let_it_read(bench);
+    let_it_read(bench, reconnect(bench));
     for (const EvidencePtr& issued : bench.seen("session_issued", mark)) ids.insert(issued->text("id"));
   }
   if (ids.empty()) throw NotApplicable("takes no session: it asks for no ticket and no session id");
@@ -87,7 +85,7 @@ void expect_nothing_of(Bench& bench, const std::string& account, const Hello& he
 void use_up_sessions_of(Bench& bench, const std::string& account) {
   for (int i = 0; i < reconnections; ++i) {
     const std::uint64_t mark = bench.now();
-    reconnect(bench);
+    (void)reconnect(bench);
     const std::vector<Hello> hellos = bench.hellos_since(mark);
     const bool offers_its_own = std::any_of(hellos.begin(), hellos.end(), [&](const Hello& hello) {
       return std::any_of(hello.offers.begin(), hello.offers.end(),

@@ -29,9 +29,9 @@ void name_repeated_after_hello_retry(Bench& bench) {
     throw NotApplicable("no second group: it sent a key share for each group that it knows");
   }
   const auto hello = [&](bool second) {
-    return [&asked, second](const Evidence& piece) {
-      return piece.kind == "client_hello" && piece.connection == asked->connection &&
-             piece.flag("after_hello_retry") == second;
+    return [&asked, second](const Hello& each) {
+      return each.malformed.empty() && each.evidence->connection == asked->connection &&
+             each.evidence->flag("after_hello_retry") == second;
     };
   };
   const auto first = bench.await_hello(mark, bench.info().timing.handshake, hello(false));

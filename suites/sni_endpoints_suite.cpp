@@ -4,6 +4,7 @@
 #include "suites/areas.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/name_questions.h"
 #include "suites/service_ports.h"
 
 namespace hilmark::suites {
@@ -20,10 +21,11 @@ std::string longest_name() {
 
 /// What is left of `name` in DNS, where no ClientHello follows: a question for its beginning alone.
 void expect_whole_question(Bench& bench, const std::string& name, std::uint64_t mark) {
+  const auto asks = of_questions("dns_question");
   const auto cut = bench.all(
       [&](const Evidence& piece) {
         const std::string asked = piece.text("name");
-        return piece.kind == "dns_question" && !asked.empty() && asked.size() < name.size() &&
+        return asks(piece) && !asked.empty() && asked.size() < name.size() &&
                same_name(asked, name.substr(0, asked.size()));
       },
       mark);
@@ -48,9 +50,8 @@ void longest_name_is_sent_whole(Bench& bench) {
   }
   bench.opportunity(bench.remark("endpoint_taken", {{"name", name}}));
   // One that was under way before its confirmation may carry the old name.
-  const auto hello = bench.await_hello(mark, bench.reconnect_limit(), [&](const Evidence& piece) {
-    const auto names = Hello::from(std::make_shared<const Evidence>(piece)).names;
-    return names.size() != 1 || !same_name(names[0].name, old_name);
+  const auto hello = bench.await_hello(mark, bench.reconnect_limit(), [&](const Hello& each) {
+    return each.names.size() != 1 || !same_name(each.names[0].name, old_name);
   });
   if (!hello) {
     expect_whole_question(bench, name, mark);
@@ -69,12 +70,6 @@ void longest_name_is_sent_whole(Bench& bench) {
                       << " by an endpoint whose certificate has it in its SAN alone";
 }
 
-std::optional<Hello> await_hello_that(Bench& bench, std::uint64_t mark, const std::function<bool(const Hello&)>& is) {
-  return bench.await_hello(mark, bench.connect_limit(), [&](const Evidence& piece) {
-    return is(Hello::from(std::make_shared<const Evidence>(piece)));
-  });
-}
-
 // Moves the unit to port 443 of its endpoint, where the service tells MQTT from HTTPS by ALPN alone.
 // Assures that it is served where firewalls let nothing but 443 pass.
 // Fails firmware that changes the port and nothing else, or offers a protocol of its own invention: taken for HTTPS by
@@ -86,7 +81,7 @@ void alpn_on_port_443(Bench& bench) {
   there.port = alpn_port;
   const std::uint64_t mark = bench.now();
   bench.move_to(there);
-  const auto hello = await_hello_that(bench, mark, [](const Hello& each) {
+  const auto hello = bench.await_hello(mark, bench.connect_limit(), [](const Hello& each) {
     return each.listener == name_of(Listener::alpn) && !is_meant_for_https(each);
   });
   if (!hello) {
@@ -109,7 +104,7 @@ void every_connection_carries_the_name(Bench& bench) {
   const FurtherPort https(bench, Listener::https, https_port);
   const FurtherPort alpn(bench, Listener::alpn, alpn_port);
   const std::uint64_t mark = bench.now();
-  if (!await_hello_that(bench, mark, is_meant_for_https)) {
+  if (!bench.await_hello(mark, bench.connect_limit(), is_meant_for_https)) {
     throw Inconclusive(fmt::format("no ClientHello on port {}, nor one for HTTPS on port {}, within {}", https_port,
                                    alpn_port, in_ms(bench.connect_limit())));
   }

@@ -4,6 +4,7 @@
 #include "suites/areas.h"
 #include "suites/bench.h"
 #include "suites/matchers.h"
+#include "suites/name_questions.h"
 #include "suites/service_ports.h"
 
 namespace hilmark::suites {
@@ -32,7 +33,7 @@ void name_is_the_endpoint(Bench& bench) { EXPECT_THAT(first_hello(bench), Carrie
 /// back at all is another case's claim.
 void expect_name_after(
     Bench& bench, const char* what, const std::function<std::uint64_t()>& provoke,
-    const EvidenceLog::Matcher& which = [](const Evidence&) { return true; }) {
+    const std::function<bool(const Hello&)>& which = [](const Hello&) { return true; }) {
   const std::uint64_t mark = provoke();
   const auto hello = bench.await_hello(mark, bench.reconnect_limit(), which);
   if (!hello) {
@@ -58,7 +59,7 @@ void expect_name_after_cut(Bench& bench, const char* what, const cloud::TcpDevia
         cut_connection = met->connection;
         return mark;
       },
-      [&](const Evidence& piece) { return piece.connection > cut_connection; });
+      [&](const Hello& hello) { return hello.evidence->connection > cut_connection; });
 }
 
 // Makes the unit connect anew by a close, by a reset, and twice by a TCP reset in the middle of its handshake.
@@ -75,22 +76,7 @@ void same_name_on_every_reconnection(Bench& bench) {
 
 /// A ClientHello for MQTT after `mark`, within the limit.
 bool came(Bench& bench, std::uint64_t mark, Milliseconds limit) {
-  return bench
-      .await_hello(mark, limit,
-                   [](const Evidence& piece) {
-                     return !is_meant_for_https(Hello::from(std::make_shared<const Evidence>(piece)));
-                   })
-      .has_value();
-}
-
-void expect_no_question_for(Bench& bench, const std::string& old_name, std::uint64_t mark) {
-  const auto asks_for_old = [&](const Evidence& piece) {
-    return piece.kind == "dns_question" && same_name(piece.text("name"), old_name);
-  };
-  for (const EvidencePtr& question : bench.all(asks_for_old, mark)) {
-    bench.rests_on(question);
-    ADD_FAILURE() << "DNS question #" << question->number << " is for the old name " << old_name;
-  }
+  return bench.await_hello(mark, limit, [](const Hello& hello) { return !is_meant_for_https(hello); }).has_value();
 }
 
 /// In requests on the connections of these ClientHellos.
