@@ -1,13 +1,11 @@
 // The bench's accounts: what they know of the unit, and worlds made of several.
+#include "fixtures/cloud/policy/policy.h"
 #include "suites/bench.h"
 
 namespace hilmark::suites {
 namespace {
 
 constexpr std::string_view allow_all_policy = "hilmark-device";
-constexpr const char* policy_document =
-    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
-
 constexpr std::string_view connect_only_policy = "hilmark-connect-only";
 constexpr const char* connect_only_document =
     R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}]})";
@@ -25,7 +23,7 @@ constexpr const char* jitp_template = R"({
 
 /// The policy that the unit's certificate gets, where it is not there yet.
 void ensure_policy(cloud::CloudAccount& account) {
-  const auto made = account.create_policy(std::string(allow_all_policy), policy_document);
+  const auto made = account.create_policy(std::string(allow_all_policy), cloud::allow_all_document);
   if (!made && made.error().message.find("ResourceAlreadyExistsException") == std::string::npos) {
     throw RigTrouble(made.error());
   }

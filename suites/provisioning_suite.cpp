@@ -14,7 +14,7 @@ using cloud::CertificateMode;
 /// `no_client_certificate` where that is empty.
 EvidencePtr certificate_message_after_reset(Bench& bench) {
   const std::uint64_t mark = bench.reset_unit();
-  const EvidencePtr seen = bench.await(
+  EvidencePtr seen = bench.await(
       [](const Evidence& piece) {
         return piece.text("origin") == "unit" &&
                (piece.kind == "client_certificates" || piece.kind == "no_client_certificate");

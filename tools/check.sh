@@ -4,22 +4,22 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
 step() { echo "check: $1" >&2; shift; "$@" || { failed=1; echo "check: FAILED" >&2; }; }
-bites() {  # sample command...: the command must fail on it
-  local sample=$1; shift
-  "$@" "$sample" >/dev/null 2>&1 || return 0
-  echo "$1 finds nothing in its bad sample $sample"
+bites() {  # sample, what must be said of it, command...: the command must fail on the sample, and say that
+  local sample=$1 expected=$2 output; shift 2
+  output=$("$@" "$sample" 2>&1) || { grep -qF -- "$expected" <<<"$output" && return 0; }
+  echo "$1 does not find \"$expected\" in its bad sample $sample"
   return 1
 }
 
 sources() { git ls-files '*.c' '*.cpp' '*.h' | grep -v '^tools/bad_samples/'; }
 
 formatted() {
-  bites tools/bad_samples/badly_formatted.cpp clang-format --dry-run --Werror || return 1
+  bites tools/bad_samples/badly_formatted.cpp clang-format-violations clang-format --dry-run --Werror || return 1
   sources | xargs clang-format --dry-run --Werror
 }
 
 valid_boards() {
-  bites tools/bad_samples/bad_board.yaml build/hilmark boards check || return 1
+  bites tools/bad_samples/bad_board.yaml 'got `port`' build/hilmark boards check || return 1
   build/hilmark boards check boards/*.yaml boards/chips/*.yaml boards/virtual/*.yaml boards/process/*.yaml
 }
 
@@ -33,7 +33,7 @@ changed_sources() {  # what clang-tidy looks at: everything, or what differs fro
 tidy_alone() { clang-tidy --quiet "$1" -- -std=c++20; }
 
 tidy() {
-  bites tools/bad_samples/untidy.cpp tidy_alone || return 1
+  bites tools/bad_samples/untidy.cpp modernize-use-nullptr tidy_alone || return 1
   local files
   files=$(changed_sources "$@" | grep -E '\.cpp$' | while read -r file; do
     grep -qF "/$file\"" build/compile_commands.json && echo "$file"; done)
@@ -49,5 +49,5 @@ step "arrows between rooms" tools/check_arrows_test.sh
 step "board files" valid_boards
 step "documents against programs" tools/check_drift_test.sh build/hilmark
 step "clang-tidy" tidy "$@"
-[ $failed = 0 ] && echo "check: clean" >&2
+if [ $failed = 0 ]; then echo "check: clean" >&2; else echo "check: NOT clean; see above" >&2; fi
 exit $failed

@@ -67,7 +67,9 @@ class CloudServer {
     evidence_.on_added([this](const EvidencePtr& piece) { hear(*piece); });
     verifier_.emplace(signers(), clock_);
     start_activator();
-    if (!config_.jitr_hook.empty()) start_hook();
+    if (!config_.jitr_hook.empty()) {
+      if (auto started = start_hook(); !started) return started;
+    }
     if (auto started = start_endpoint(); !started) return started;
     if (auto started = start_control(); !started) return started;
     const auto root = folder_.path() / "root_ca.pem";
@@ -225,15 +227,18 @@ class CloudServer {
     return done;
   }
 
-  void start_hook() {
-    hook_ = std::make_unique<JitrHook>(JitrHook::Settings{
-        .command = config_.jitr_hook,
-        .environment = [this](const cloud::Place& place) { return cli_environment(place); },
-        .report =
-            [](JitrHook::Told told, const std::string& line) {
-              spdlog::log(told == JitrHook::Told::dropped ? spdlog::level::warn : spdlog::level::info, "{}",
-                          printable(line));
-            }});
+  Result<void> start_hook() {
+    auto hook =
+        JitrHook::start({.command = config_.jitr_hook,
+                         .environment = [this](const cloud::Place& place) { return cli_environment(place); },
+                         .report =
+                             [](JitrHook::Told told, const std::string& line) {
+                               spdlog::log(told == JitrHook::Told::dropped ? spdlog::level::warn : spdlog::level::info,
+                                           "{}", printable(line));
+                             }});
+    if (!hook) return fail(hook.error());
+    hook_ = std::move(*hook);
+    return {};
   }
 
   [[nodiscard]] std::string control_url() const {

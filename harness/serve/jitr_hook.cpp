@@ -39,17 +39,28 @@ void wait_for_either(int command_ended, int stopping, const Deadline& deadline) 
 
 }  // namespace
 
-JitrHook::JitrHook(Settings settings)
-    : settings_(std::move(settings)), stopping_(::eventfd(0, EFD_CLOEXEC)), thread_([this] { work(); }) {}
+Result<std::unique_ptr<JitrHook>> JitrHook::start(Settings settings) {
+  UniqueFd stopping(::eventfd(0, EFD_CLOEXEC));
+  if (!stopping) return fail(ErrorKind::rig, "cannot make an eventfd: {}", errno_text(errno));
+  return std::unique_ptr<JitrHook>(new JitrHook(std::move(settings), std::move(stopping)));
+}
+
+JitrHook::JitrHook(Settings settings, UniqueFd stopping)
+    : settings_(std::move(settings)), stopping_(std::move(stopping)), thread_([this] { work(); }) {}
 
 JitrHook::~JitrHook() {
+  request_stop();
+  thread_.join();
+}
+
+/// For both who may be waiting: the thread for its next certificate, and for the command that it runs.
+void JitrHook::request_stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   changed_.notify_all();
   (void)::eventfd_write(stopping_.get(), 1);
-  thread_.join();
 }
 
 void JitrHook::add(const PendingCertificate& certificate) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "fixtures/cloud/types.h"
 #include "harness/base/clock.h"
+#include "harness/base/error.h"
 #include "harness/base/unique_fd.h"
 
 namespace hilmark::serve {
@@ -37,7 +39,8 @@ class JitrHook {
     /// until there is room again.
     std::function<void(Told, const std::string&)> report;
   };
-  explicit JitrHook(Settings settings);
+  /// Errors (rig): the kernel gives no descriptor to end a command by.
+  [[nodiscard]] static Result<std::unique_ptr<JitrHook>> start(Settings settings);
   JitrHook(const JitrHook&) = delete;
   JitrHook& operator=(const JitrHook&) = delete;
   ~JitrHook();  ///< a command under way is ended
@@ -46,8 +49,11 @@ class JitrHook {
   static constexpr std::size_t max_waiting = 1000;
 
  private:
+  JitrHook(Settings settings, UniqueFd stopping);
   void work();
   void run(const PendingCertificate& certificate);
+  void request_stop();
+
   Settings settings_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -55,7 +61,7 @@ class JitrHook {
   std::set<std::pair<cloud::Place, std::string>> known_;  // in waiting_
   bool dropping_ = false;                                 // and it was told
   bool stop_ = false;
-  UniqueFd stopping_;  // readable once stop_ is set: an eventfd
+  UniqueFd stopping_;  // an eventfd, for who waits for a command; see request_stop()
   std::thread thread_;
 };
 

@@ -40,10 +40,13 @@ class TheHook : public testing::Test {
 
 TEST_F(TheHook, is_told_the_certificate_and_the_keys_of_its_account) {
   const auto file = folder_.path() / "told";
-  JitrHook hook(settings(
-      {"sh", "-c",
-       "echo $HILMARK_ACCOUNT $HILMARK_REGION $HILMARK_CERTIFICATE_ID $HILMARK_CA_ID $KEY_OF > " + file.string()}));
-  hook.add(waiting_);
+  const auto hook =
+      JitrHook::start(
+          settings({"sh", "-c",
+                    "echo $HILMARK_ACCOUNT $HILMARK_REGION $HILMARK_CERTIFICATE_ID $HILMARK_CA_ID $KEY_OF > " +
+                        file.string()}))
+          .value();
+  hook->add(waiting_);
   EXPECT_THAT(report(), HasSubstr("exit status 0"));
   const auto told = read_file(file);
   ASSERT_TRUE(told);
@@ -52,17 +55,19 @@ TEST_F(TheHook, is_told_the_certificate_and_the_keys_of_its_account) {
 }
 
 TEST_F(TheHook, reports_a_command_that_is_missing) {
-  JitrHook hook(settings({"no-such-command-of-hilmark"}));
-  hook.add(waiting_);
+  const auto hook = JitrHook::start(settings({"no-such-command-of-hilmark"})).value();
+  hook->add(waiting_);
   EXPECT_THAT(report(), HasSubstr("no-such-command-of-hilmark"));
 }
 
 TEST_F(TheHook, ends_a_command_that_is_under_way_with_the_cloud) {
   const auto started = folder_.path() / "started";
   {
-    JitrHook hook(
-        settings({"sh", "-c", "mkfifo " + started.string() + "; echo > " + started.string() + "; sleep 1000"}));
-    hook.add(waiting_);
+    const auto hook =
+        JitrHook::start(
+            settings({"sh", "-c", "mkfifo " + started.string() + "; echo > " + started.string() + "; sleep 1000"}))
+            .value();
+    hook->add(waiting_);
     while (!std::filesystem::exists(started)) std::this_thread::yield();
     (void)read_file(started);  // blocks until it runs
   }
@@ -75,13 +80,13 @@ TEST_F(TheHook, tells_once_that_no_more_can_wait) {
   busy.report = [&](JitrHook::Told told, const std::string& line) {
     if (told == JitrHook::Told::dropped) dropped.push_back(line);
   };
-  JitrHook hook(busy);
+  const auto hook = JitrHook::start(busy).value();
   // One more than may wait is under way, or will be.
   for (std::size_t i = 0; i < JitrHook::max_waiting + 10; ++i) {
     PendingCertificate certificate = waiting_;
     certificate.certificate_id = std::to_string(i);
-    hook.add(certificate);
-    hook.add(certificate);
+    hook->add(certificate);
+    hook->add(certificate);
   }
   ASSERT_THAT(dropped, Not(IsEmpty()));
   // Again at most once: after the first was taken out of the queue.
