@@ -33,8 +33,13 @@ EvidencePtr expect_move(Bench& bench, const cloud::Place& to, CertificateMode mo
   if (!served) {
     const auto attempts = bench.seen("tcp_accepted", mark);
     for (const EvidencePtr& attempt : attempts) bench.rests_on(attempt);
-    throw ClaimFailed(fmt::format("told the endpoint of account {}, it was not served within {}; connections since: {}",
-                                  to.account, in_ms(bench.reconnect_limit()), attempts.size()));
+    std::string elsewhere;
+    for (const EvidencePtr& connack : bench.seen("connack", mark)) {
+      bench.rests_on(connack);
+      elsewhere = fmt::format("; last landed in account {}", connack->text("account"));
+    }
+    throw ClaimFailed(fmt::format("told the endpoint of account {}, it was not served within {}; connections since: {}{}",
+                                  to.account, in_ms(bench.reconnect_limit()), attempts.size(), elsewhere));
   }
   bench.rests_on(served);
   EXPECT_THAT(Landing::from(served),

@@ -89,7 +89,9 @@ class HostileFirmware(unittest.TestCase):
         run = self.judge("sni-stale", "--case", "LIFE-06", "--case", "SNI-0[123]", "--case", "MODE-01", "--case", "MOVE-01")
         self.assertEqual(run.status, 1, run.told())
         self.assertEqual(run.verdicts(UNIT)["MOVE-01"], "fail", run.told())
-        self.assertIn("landed in account 222222222222", self.message(run, "MOVE-01"))
+        message = self.message(run, "MOVE-01")
+        self.assertIn("landed in account", message)
+        self.assertIn("111111111111", message)
 
     def test_tries_in_a_tight_loop(self):
         run = self.judge("reconnect-storm")
