@@ -8,12 +8,6 @@
 namespace hilmark {
 namespace {
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
-}
-
 std::vector<std::string> filled(std::vector<std::string> command, const std::optional<UsbPlugged>& plugged) {
   for (std::string& word : command) {
     replace_all(word, "{port}", plugged ? plugged->port : "");

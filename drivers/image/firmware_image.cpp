@@ -20,10 +20,6 @@ constexpr std::uint16_t dfuse_file_version = 0x011a;
 constexpr std::uint16_t any_id = 0xffff;
 constexpr std::size_t max_file_bytes = 64U << 20;
 
-std::uint32_t word_at(ByteView bytes, std::size_t at) {
-  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
-}
-
 std::uint16_t half_at(ByteView bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] | bytes[at + 1] << 8);
 }
@@ -52,7 +48,7 @@ Result<void> take_suffix(const std::string& path, Bytes& content, const ImageRul
   const ByteView suffix = ByteView(content).last(suffix_bytes);
   if (as_text(suffix.subspan(8, 3)) != "UFD" || suffix[11] < suffix_bytes) return {};
   // The suffix has the sum without its final inversion.
-  if (word_at(suffix, 12) != ~crc32_of(ByteView(content).first(content.size() - 4))) {
+  if (u32_at(suffix, 12) != ~crc32_of(ByteView(content).first(content.size() - 4))) {
     return fail(ErrorKind::usage, "{} is damaged: the sum of its DFU suffix does not fit its content", path);
   }
   if (half_at(suffix, 6) == dfuse_file_version) {
@@ -77,7 +73,7 @@ Result<FirmwareImage> hilmark_image(const std::string& path, Bytes content, cons
     return fail(ErrorKind::usage, "{} is cut short: {} bytes, less than the header of a hilmark image", path,
                 bytes.size());
   }
-  if (word_at(bytes, 88) != crc32_of(bytes.first(88))) {
+  if (u32_at(bytes, 88) != crc32_of(bytes.first(88))) {
     return fail(ErrorKind::usage, "{} is damaged: the sum of its header does not fit", path);
   }
   const std::string chip = padded_text(bytes.subspan(24, 24));
@@ -85,16 +81,16 @@ Result<FirmwareImage> hilmark_image(const std::string& path, Bytes content, cons
     return fail(ErrorKind::usage, "{} is for another chip: it was built for {}, the board has {}", path, chip,
                 rules.chip);
   }
-  if (word_at(bytes, 8) != header_bytes || word_at(bytes, 16) != trailer_bytes || word_at(bytes, 92) != 0) {
+  if (u32_at(bytes, 8) != header_bytes || u32_at(bytes, 16) != trailer_bytes || u32_at(bytes, 92) != 0) {
     return fail(ErrorKind::usage, "{} has a header of a newer form than this hilmark knows", path);
   }
-  const std::uint64_t wanted = header_bytes + std::uint64_t{word_at(bytes, 12)} + trailer_bytes;
+  const std::uint64_t wanted = header_bytes + std::uint64_t{u32_at(bytes, 12)} + trailer_bytes;
   if (bytes.size() != wanted) {
     return fail(ErrorKind::usage, "{} is {}: it has {} bytes, its header says {}", path,
                 bytes.size() < wanted ? "cut short" : "too long", bytes.size(), wanted);
   }
   const ByteView body = bytes.subspan(header_bytes);
-  if (word_at(bytes, 20) != crc32_of(body)) {
+  if (u32_at(bytes, 20) != crc32_of(body)) {
     return fail(ErrorKind::usage, "{} is damaged: the sum of its content does not fit", path);
   }
   const std::string build_id = padded_text(bytes.subspan(48, build_id_digits));
@@ -124,7 +120,7 @@ Result<FirmwareImage> raw_image(const std::string& path, Bytes content, const Im
 void drop_filling(Bytes& content) {
   constexpr std::size_t page_bytes = 256;
   if (content.size() < header_bytes || !starts_with(content, header_magic)) return;
-  const std::uint64_t wanted = header_bytes + std::uint64_t{word_at(content, 12)} + trailer_bytes;
+  const std::uint64_t wanted = header_bytes + std::uint64_t{u32_at(content, 12)} + trailer_bytes;
   if (content.size() > wanted && content.size() - wanted < page_bytes) content.resize(static_cast<std::size_t>(wanted));
 }
 

@@ -25,11 +25,11 @@ inline void append_uf2_block(Bytes& file, const Uf2TestBlock& block) {
   const std::size_t begin = file.size();
   for (const std::uint32_t word : {0x0a324655U, 0x9e5d5157U, block.flags, block.address, block.payload_bytes,
                                    block.number, block.count, block.family}) {
-    for (unsigned bits = 0; bits < 32; bits += 8) file.push_back(static_cast<std::uint8_t>(word >> bits));
+    append_u32(file, word);
   }
   file.insert(file.end(), block.payload.begin(), block.payload.end());
   file.resize(begin + 508);
-  for (unsigned bits = 0; bits < 32; bits += 8) file.push_back(static_cast<std::uint8_t>(block.end_magic >> bits));
+  append_u32(file, block.end_magic);
 }
 
 /// `content` in blocks of 256 bytes, the last one filled with zeros, as the chip maker's tools write it.

@@ -15,9 +15,7 @@ constexpr std::uint8_t exclusive = 1;
 
 Bytes words(std::initializer_list<std::uint32_t> values) {
   Bytes bytes;
-  for (const std::uint32_t value : values) {
-    for (unsigned bits = 0; bits < 32; bits += 8) bytes.push_back(static_cast<std::uint8_t>(value >> bits));
-  }
+  for (const std::uint32_t value : values) append_u32(bytes, value);
   return bytes;
 }
 

@@ -11,10 +11,6 @@ using testing::HasSubstr;
 
 constexpr std::uint32_t base = 0x10000000;
 
-std::uint32_t word_at(ByteView bytes, std::size_t at) {
-  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
-}
-
 /// A bootloader in a few lines: erases, writes and reads 64 KiB, and notes its commands.
 class FakeBoard final : public PicobootPort {
  public:
@@ -32,8 +28,8 @@ class FakeBoard final : public PicobootPort {
     EXPECT_EQ(data.size(), 32U);
     const std::uint8_t id = data[8];
     commands.push_back(id);
-    address_ = word_at(data, 16);
-    const std::uint32_t size_bytes = word_at(data, 20);
+    address_ = u32_at(data, 16);
+    const std::uint32_t size_bytes = u32_at(data, 20);
     if (id == 0x03) std::fill_n(flash.begin() + (address_ - base), size_bytes, std::uint8_t{0xff});
     if (id == 0x05) expected_ = size_bytes;
     if (id == 0x84) to_read_ = size_bytes;

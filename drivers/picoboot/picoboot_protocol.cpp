@@ -9,14 +9,6 @@ constexpr std::uint32_t command_magic = 0x431fd10b;
 constexpr std::size_t command_bytes = 32;
 constexpr std::size_t max_argument_bytes = 16;
 
-void append_word(Bytes& bytes, std::uint32_t word) {
-  for (unsigned bits = 0; bits < 32; bits += 8) bytes.push_back(static_cast<std::uint8_t>(word >> bits));
-}
-
-std::uint32_t word_at(ByteView bytes, std::size_t at) {
-  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
-}
-
 }  // namespace
 
 std::optional<PicobootChip> picoboot_chip_of(const UsbId& bootloader) {
@@ -29,10 +21,10 @@ Bytes to_bytes(const PicobootCommand& command) {
   const std::size_t argument_bytes = std::min(command.arguments.size(), max_argument_bytes);
   Bytes bytes;
   bytes.reserve(command_bytes);
-  append_word(bytes, command_magic);
-  append_word(bytes, command.token);
+  append_u32(bytes, command_magic);
+  append_u32(bytes, command.token);
   bytes.insert(bytes.end(), {static_cast<std::uint8_t>(command.id), static_cast<std::uint8_t>(argument_bytes), 0, 0});
-  append_word(bytes, command.transfer_bytes);
+  append_u32(bytes, command.transfer_bytes);
   bytes.insert(bytes.end(), command.arguments.begin(),
                command.arguments.begin() + static_cast<std::ptrdiff_t>(argument_bytes));
   bytes.resize(command_bytes);
@@ -41,7 +33,7 @@ Bytes to_bytes(const PicobootCommand& command) {
 
 std::optional<PicobootStatus> parse_picoboot_status(ByteView bytes) {
   if (bytes.size() != picoboot_status_bytes) return std::nullopt;
-  return PicobootStatus{word_at(bytes, 0), word_at(bytes, 4), bytes[8], bytes[9] != 0};
+  return PicobootStatus{u32_at(bytes, 0), u32_at(bytes, 4), bytes[8], bytes[9] != 0};
 }
 
 std::string_view picoboot_status_name(std::uint32_t code) {

@@ -1,16 +1,14 @@
 #include "drivers/power/power_switch.h"
 
 #include "drivers/power/hub_power.h"
+#include "harness/base/bytes.h"
 #include "harness/base/child_process.h"
 
 namespace hilmark {
 namespace {
 
 std::string with_state(std::string command, std::string_view state) {
-  static constexpr std::string_view placeholder = "{state}";
-  for (std::size_t at = 0; (at = command.find(placeholder, at)) != std::string::npos; at += state.size()) {
-    command.replace(at, placeholder.size(), state);
-  }
+  replace_all(command, "{state}", state);
   return command;
 }
 

@@ -52,6 +52,21 @@ TEST(Bytes, WhatIsNoTextIsShownAndNothingIsDropped) {
   EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf") << "overlong";
 }
 
+TEST(Bytes, NumbersAreLittleEndian) {
+  Bytes bytes{0xaa};
+  append_u32(bytes, 0x80010203);
+  EXPECT_EQ(bytes, (Bytes{0xaa, 0x03, 0x02, 0x01, 0x80}));
+  EXPECT_EQ(u32_at(bytes, 1), 0x80010203U);
+}
+
+TEST(Bytes, EveryPlaceholderIsReplacedAndWhatReplacesItIsNot) {
+  std::string text = "{a} and {a}{b}";
+  replace_all(text, "{a}", "{a}{a}");
+  EXPECT_EQ(text, "{a}{a} and {a}{a}{b}");
+  replace_all(text, "{a}", "");
+  EXPECT_EQ(text, " and {b}");
+}
+
 TEST(Bytes, AFileTooLargeIsRefusedByName) {
   const auto folder = TemporaryFolder::make();
   ASSERT_TRUE(folder);

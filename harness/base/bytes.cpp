@@ -87,6 +87,20 @@ std::string printable(std::string_view untrusted) {
   return text;
 }
 
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+std::uint32_t u32_at(ByteView bytes, std::size_t at) {
+  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
+}
+
+void append_u32(Bytes& bytes, std::uint32_t value) {
+  for (unsigned bits = 0; bits < 32; bits += 8) bytes.push_back(static_cast<std::uint8_t>(value >> bits));
+}
+
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_bytes) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail(ErrorKind::usage, "cannot read {}: {}", path.string(), errno_text(errno));
