@@ -1,6 +1,9 @@
 #include "drivers/image/uf2.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <vector>
 
 namespace hilmark {
 namespace {
@@ -33,28 +36,23 @@ struct Group {
   std::vector<Block> blocks;
 };
 
-std::uint32_t word_at(ByteView bytes, std::size_t at) {
-  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
-}
-
 std::string text_of(const std::optional<std::uint32_t>& family) {
   return family ? fmt::format("{:#010x}", *family) : "none";
 }
 
 Result<Block> parse_block(const std::string& path, ByteView bytes, std::size_t place) {
-  if (word_at(bytes, 0) != first_magic || word_at(bytes, 4) != second_magic ||
-      word_at(bytes, end_magic_at) != end_magic) {
+  if (u32_at(bytes, 0) != first_magic || u32_at(bytes, 4) != second_magic || u32_at(bytes, end_magic_at) != end_magic) {
     return fail(ErrorKind::usage, "{} is damaged: its block {} does not begin and end as a UF2 block does", path,
                 place);
   }
   Block block;
   block.place = place;
-  block.flags = word_at(bytes, 8);
-  block.address = word_at(bytes, 12);
-  const std::uint32_t size_bytes = word_at(bytes, 16);
-  block.number = word_at(bytes, 20);
-  block.count = word_at(bytes, 24);
-  if ((block.flags & flag_family) != 0) block.family = word_at(bytes, 28);
+  block.flags = u32_at(bytes, 8);
+  block.address = u32_at(bytes, 12);
+  const std::uint32_t size_bytes = u32_at(bytes, 16);
+  block.number = u32_at(bytes, 20);
+  block.count = u32_at(bytes, 24);
+  if ((block.flags & flag_family) != 0) block.family = u32_at(bytes, 28);
   if ((block.flags & flag_file_container) != 0) {
     return fail(ErrorKind::usage, "{} is a UF2 container of files, not a firmware image (block {})", path, place);
   }
@@ -73,6 +71,30 @@ Result<Block> parse_block(const std::string& path, ByteView bytes, std::size_t p
   }
   block.payload = bytes.subspan(data_at, size_bytes);
   return block;
+}
+
+/// All blocks of the file, each family's apart, in the order of their first ones.
+Result<std::vector<Group>> groups_of(const std::string& path, ByteView content) {
+  if (content.empty() || content.size() % block_bytes != 0) {
+    return fail(ErrorKind::usage, "{} is cut short: it has {} bytes, UF2 files have whole blocks of {}", path,
+                content.size(), block_bytes);
+  }
+  std::vector<Group> groups;
+  for (std::size_t place = 0; place * block_bytes < content.size(); ++place) {
+    const auto block = parse_block(path, content.subspan(place * block_bytes, block_bytes), place);
+    if (!block) return fail(block.error());
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.family == block->family; });
+    if (group == groups.end()) {
+      constexpr std::size_t max_families = 16;
+      if (groups.size() == max_families) {
+        return fail(ErrorKind::usage, "{} is damaged: it has blocks of more than {} families", path, max_families);
+      }
+      group = groups.insert(groups.end(), Group{block->family, {}});
+    }
+    group->blocks.push_back(*block);
+  }
+  return groups;
 }
 
 /// Each family's blocks are numbered for themselves, from 0 to their common count.
@@ -102,7 +124,6 @@ Result<Uf2Image> join(const std::string& path, std::vector<Block> blocks) {
   std::stable_sort(blocks.begin(), blocks.end(),
                    [](const Block& one, const Block& other) { return one.address < other.address; });
   Uf2Image image;
-  image.family = blocks.front().family;
   image.address = blocks.front().address;
   for (const Block& block : blocks) {
     const std::uint64_t end = std::uint64_t{image.address} + image.content.size();
@@ -124,52 +145,30 @@ Result<Uf2Image> join(const std::string& path, std::vector<Block> blocks) {
   return image;
 }
 
+Result<Uf2Image> image_of(const std::string& path, const Group& group) {
+  if (const auto numbered = check_numbers(path, group); !numbered) return fail(numbered.error());
+  std::vector<Block> blocks;
+  std::copy_if(group.blocks.begin(), group.blocks.end(), std::back_inserter(blocks),
+               [](const Block& block) { return (block.flags & flag_not_main_flash) == 0; });
+  if (blocks.empty()) {
+    return fail(ErrorKind::usage, "{} holds nothing for the main flash of family {}", path, text_of(group.family));
+  }
+  return join(path, std::move(blocks));
+}
+
 }  // namespace
 
 bool is_uf2(ByteView content) {
-  return content.size() >= 8 && word_at(content, 0) == first_magic && word_at(content, 4) == second_magic;
-}
-
-Result<std::vector<Uf2Image>> read_uf2(const std::string& path, ByteView content) {
-  if (content.empty() || content.size() % block_bytes != 0) {
-    return fail(ErrorKind::usage, "{} is cut short: it has {} bytes, UF2 files have whole blocks of {}", path,
-                content.size(), block_bytes);
-  }
-  std::vector<Group> groups;
-  for (std::size_t place = 0; place * block_bytes < content.size(); ++place) {
-    const auto block = parse_block(path, content.subspan(place * block_bytes, block_bytes), place);
-    if (!block) return fail(block.error());
-    auto group =
-        std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.family == block->family; });
-    if (group == groups.end()) {
-      constexpr std::size_t max_families = 16;
-      if (groups.size() == max_families) {
-        return fail(ErrorKind::usage, "{} is damaged: it has blocks of more than {} families", path, max_families);
-      }
-      group = groups.insert(groups.end(), Group{block->family, {}});
-    }
-    group->blocks.push_back(*block);
-  }
-  std::vector<Uf2Image> images;
-  for (Group& group : groups) {
-    if (const auto numbered = check_numbers(path, group); !numbered) return fail(numbered.error());
-    std::erase_if(group.blocks, [](const Block& block) { return (block.flags & flag_not_main_flash) != 0; });
-    if (group.blocks.empty()) continue;
-    auto image = join(path, std::move(group.blocks));
-    if (!image) return fail(image.error());
-    images.push_back(std::move(*image));
-  }
-  if (images.empty()) return fail(ErrorKind::usage, "{} holds nothing for the main flash", path);
-  return images;
+  return content.size() >= 8 && u32_at(content, 0) == first_magic && u32_at(content, 4) == second_magic;
 }
 
 Result<Uf2Image> read_uf2_for(const std::string& path, ByteView content, std::uint32_t family) {
-  auto images = read_uf2(path, content);
-  if (!images) return fail(images.error());
+  const auto groups = groups_of(path, content);
+  if (!groups) return fail(groups.error());
   std::string others;
-  for (Uf2Image& image : *images) {
-    if (image.family == family) return std::move(image);
-    others += (others.empty() ? "" : ", ") + text_of(image.family);
+  for (const Group& group : *groups) {
+    if (group.family == family) return image_of(path, group);
+    others += (others.empty() ? "" : ", ") + text_of(group.family);
   }
   return fail(ErrorKind::usage, "{} is for another chip: its UF2 family is {}, the chip's is {:#010x}", path, others,
               family);

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "harness/base/bytes.h"
 #include "harness/base/error.h"
@@ -16,7 +14,6 @@ namespace hilmark {
 struct Uf2Image {
   std::uint32_t address = 0;  ///< of the first byte
   Bytes content;              ///< what the file leaves out in between is 0xFF, as erased flash reads
-  std::optional<std::uint32_t> family;
 };
 
 inline constexpr std::uint32_t uf2_family_rp2040 = 0xe48bff56;
@@ -28,13 +25,11 @@ inline constexpr std::uint32_t uf2_max_gap_bytes = 4096;
 /// Whether a file's content begins as UF2 does.
 [[nodiscard]] bool is_uf2(ByteView content);
 
-/// All blocks, whatever their order, joined; one image a family, in the order of their first blocks. Blocks that are
-/// "not for the main flash" count, and are left out. Errors (usage, naming `path` and the block): cut short, a wrong
-/// magic, an impossible size or address, blocks missing, there twice, overlapping or far apart, a container of files,
-/// nothing for the flash.
-[[nodiscard]] Result<std::vector<Uf2Image>> read_uf2(const std::string& path, ByteView content);
-
-/// The image for `family`. Errors (usage): those of read_uf2(), and a file for other families, which are named.
+/// The image for `family`: its blocks, whatever their order, joined. Blocks that are "not for the main flash" count,
+/// and are left out. Other families' blocks must be whole UF2 blocks, and are not looked at any further: the block that
+/// the RP2350's tools put in front of an image counts two and is alone. Errors (usage, naming `path` and the block):
+/// cut short, a wrong magic, an impossible size or address, a container of files; a file for other families, which are
+/// named; of the family's own blocks some missing, there twice, overlapping or far apart, or nothing for the flash.
 [[nodiscard]] Result<Uf2Image> read_uf2_for(const std::string& path, ByteView content, std::uint32_t family);
 
 }  // namespace hilmark

@@ -25,40 +25,40 @@ Bytes file_of(const std::vector<Uf2TestBlock>& blocks) {
   return file;
 }
 
+Result<Uf2Image> read_rp2040(const Bytes& file) { return read_uf2_for("app.uf2", file, uf2_family_rp2040); }
+
 std::string refusal(const Bytes& file) {
-  const auto images = read_uf2("app.uf2", file);
-  if (images) return "accepted";
-  EXPECT_EQ(images.error().kind, ErrorKind::usage);
-  EXPECT_THAT(images.error().message, HasSubstr("app.uf2"));
-  return images.error().message;
+  const auto image = read_rp2040(file);
+  if (image) return "accepted";
+  EXPECT_EQ(image.error().kind, ErrorKind::usage);
+  EXPECT_THAT(image.error().message, HasSubstr("app.uf2"));
+  return image.error().message;
 }
 
 TEST(Uf2, JoinsBlocksToOneImage) {
   const Bytes content = counted(1024);
-  const auto images = read_uf2("app.uf2", uf2_file_of(content, 0x10000000, uf2_family_rp2040));
-  ASSERT_TRUE(images) << images.error().message;
-  ASSERT_EQ(images->size(), 1U);
-  EXPECT_EQ(images->front().address, 0x10000000U);
-  EXPECT_EQ(images->front().family, uf2_family_rp2040);
-  EXPECT_EQ(images->front().content, content);
+  const auto image = read_rp2040(uf2_file_of(content, 0x10000000, uf2_family_rp2040));
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->address, 0x10000000U);
+  EXPECT_EQ(image->content, content);
 }
 
 TEST(Uf2, TakesBlocksInAnyOrderAndPayloadsUpTo476Bytes) {
-  const auto images = read_uf2("app.uf2", file_of({{.address = 0x10000100, .number = 1, .count = 2},
-                                                   {.address = 0x100000fc, .payload_bytes = 4, .count = 2}}));
-  ASSERT_TRUE(images) << images.error().message;
-  EXPECT_EQ(images->front().address, 0x100000fcU);
-  EXPECT_EQ(images->front().content.size(), 260U);
-  const auto long_one = read_uf2("app.uf2", file_of({{.payload_bytes = 476, .payload = Bytes(476, 7)}}));
+  const auto image = read_rp2040(file_of(
+      {{.address = 0x10000100, .number = 1, .count = 2}, {.address = 0x100000fc, .payload_bytes = 4, .count = 2}}));
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->address, 0x100000fcU);
+  EXPECT_EQ(image->content.size(), 260U);
+  const auto long_one = read_rp2040(file_of({{.payload_bytes = 476, .payload = Bytes(476, 7)}}));
   ASSERT_TRUE(long_one) << long_one.error().message;
-  EXPECT_EQ(long_one->front().content, Bytes(476, 7));
+  EXPECT_EQ(long_one->content, Bytes(476, 7));
 }
 
 TEST(Uf2, FillsASmallGapAsErasedFlashReads) {
-  const auto images = read_uf2(
-      "app.uf2", file_of({{.count = 2}, {.address = 0x10000100 + uf2_max_gap_bytes, .number = 1, .count = 2}}));
-  ASSERT_TRUE(images) << images.error().message;
-  const Bytes& content = images->front().content;
+  const auto image =
+      read_rp2040(file_of({{.count = 2}, {.address = 0x10000100 + uf2_max_gap_bytes, .number = 1, .count = 2}}));
+  ASSERT_TRUE(image) << image.error().message;
+  const Bytes& content = image->content;
   ASSERT_EQ(content.size(), 512U + uf2_max_gap_bytes);
   EXPECT_EQ(content[255], 0x5a);
   EXPECT_EQ(content[256], 0xff);
@@ -67,10 +67,10 @@ TEST(Uf2, FillsASmallGapAsErasedFlashReads) {
 }
 
 TEST(Uf2, LeavesOutWhatIsNotForTheMainFlashButCountsIt) {
-  const auto images = read_uf2("app.uf2", file_of({{.flags = 0x2001, .address = 3, .payload_bytes = 9999, .count = 2},
-                                                   {.number = 1, .count = 2}}));
-  ASSERT_TRUE(images) << images.error().message;
-  EXPECT_EQ(images->front().content.size(), 256U);
+  const auto image = read_rp2040(
+      file_of({{.flags = 0x2001, .address = 3, .payload_bytes = 9999, .count = 2}, {.number = 1, .count = 2}}));
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->content.size(), 256U);
   EXPECT_THAT(refusal(file_of({{.flags = 0x2001}})), HasSubstr("nothing for the main flash"));
 }
 
@@ -79,18 +79,31 @@ TEST(Uf2, KeepsFamiliesApart) {
                               {.family = uf2_family_rp2350_arm_s},
                               {.address = 0x10fffe00, .number = 1, .count = 2, .family = 0xe48bff57},
                               {.flags = 0}});
-  const auto images = read_uf2("app.uf2", file);
-  ASSERT_TRUE(images) << images.error().message;
-  ASSERT_EQ(images->size(), 3U);
-  EXPECT_EQ(images->at(2).family, std::nullopt);
   const auto image = read_uf2_for("app.uf2", file, uf2_family_rp2350_arm_s);
   ASSERT_TRUE(image) << image.error().message;
   EXPECT_EQ(image->address, 0x10000000U);
+  EXPECT_EQ(image->content.size(), 256U);
   const auto none = read_uf2_for("app.uf2", file, uf2_family_rp2040);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().kind, ErrorKind::usage);
   EXPECT_THAT(none.error().message, AllOf(HasSubstr("another chip"), HasSubstr("0xe48bff57, 0xe48bff59, none"),
                                           HasSubstr("the chip's is 0xe48bff56")));
+}
+
+TEST(Uf2, TheRp2350ToolsLoneFirstBlockOfTwoIsNotLookedAt) {
+  Bytes file = file_of({{.address = 0x10ffff00, .count = 2, .family = 0xe48bff57, .payload = Bytes(256, 0xef)}});
+  const Bytes content = counted(768);
+  const Bytes image_blocks = uf2_file_of(content, 0x10000000, uf2_family_rp2350_arm_s);
+  file.insert(file.end(), image_blocks.begin(), image_blocks.end());
+  const auto image = read_uf2_for("app.uf2", file, uf2_family_rp2350_arm_s);
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->address, 0x10000000U);
+  EXPECT_EQ(image->content, content);
+  EXPECT_THAT(refusal(file), AllOf(HasSubstr("another chip"), HasSubstr("0xe48bff57, 0xe48bff59")));
+  file.resize(file.size() - 512);
+  const auto cut = read_uf2_for("app.uf2", file, uf2_family_rp2350_arm_s);
+  ASSERT_FALSE(cut);
+  EXPECT_THAT(cut.error().message, HasSubstr("cut short: it has 2 blocks of family 0xe48bff59"));
 }
 
 TEST(Uf2, RefusesWhatIsNoUf2) {
@@ -141,7 +154,7 @@ TEST(Uf2, RefusesBlocksThatOverlapOrLieFarApart) {
 
 TEST(Uf2, RefusesMoreFamiliesThanThereCanBe) {
   std::vector<Uf2TestBlock> blocks(16);
-  for (std::uint32_t number = 0; number < 16; ++number) blocks[number].family = number;
+  for (std::uint32_t number = 1; number < 16; ++number) blocks[number].family = number;
   EXPECT_EQ(refusal(file_of(blocks)), "accepted");
   blocks.push_back({.family = 16});
   EXPECT_THAT(refusal(file_of(blocks)), HasSubstr("more than 16 families"));
