@@ -1,14 +1,10 @@
 #include "drivers/console/cdc_acm_port.h"
 
+#include "drivers/usb/cdc.h"
+
 namespace hilmark {
 namespace {
 
-constexpr int class_communications = 0x02;
-constexpr int subclass_abstract_control = 0x02;
-constexpr int class_data = 0x0a;
-constexpr std::uint8_t out_class_interface = 0x21;
-constexpr std::uint8_t set_line_coding = 0x20;
-constexpr std::uint8_t set_control_line_state = 0x22;
 constexpr std::uint16_t dtr_and_rts = 3;
 constexpr Milliseconds control_limit{2000};
 
@@ -31,31 +27,25 @@ struct Function {
 
 Function find_function(const std::vector<UsbInterface>& interfaces, std::optional<int> wanted) {
   for (const UsbInterface& control : interfaces) {
-    if (control.interface_class != class_communications || control.subclass != subclass_abstract_control) continue;
+    if (control.interface_class != cdc_class_communications || control.subclass != cdc_subclass_abstract_control)
+      continue;
     const int number = data_number(control);
     for (const UsbInterface& data : interfaces) {
       const bool belongs = number < 0 || data.number == number;
       const bool meant = !wanted || *wanted == control.number || *wanted == data.number;
-      if (data.interface_class == class_data && belongs && meant && !data.endpoints.empty()) return {&control, &data};
+      if (data.interface_class == cdc_class_data && belongs && meant && !data.endpoints.empty())
+        return {&control, &data};
     }
   }
   return {};
-}
-
-/// The bulk endpoint of that direction, or 0, which is never one.
-std::uint8_t bulk_endpoint(const UsbInterface& interface, bool towards_host) {
-  for (const UsbEndpoint& endpoint : interface.endpoints) {
-    if (endpoint.is_bulk && ((endpoint.address & 0x80) != 0) == towards_host) return endpoint.address;
-  }
-  return 0;
 }
 
 }  // namespace
 
 UsbResult<void> CdcAcmPort::start(Callbacks callbacks, const ConsoleConfig& config) {
   const auto [control, data] = find_function(device_->interfaces(), config.interface);
-  const std::uint8_t in_endpoint = data != nullptr ? bulk_endpoint(*data, true) : 0;
-  out_endpoint_ = data != nullptr ? bulk_endpoint(*data, false) : 0;
+  const std::uint8_t in_endpoint = data != nullptr ? data->bulk_endpoint(true) : 0;
+  out_endpoint_ = data != nullptr ? data->bulk_endpoint(false) : 0;
   if (control == nullptr || in_endpoint == 0 || out_endpoint_ == 0) {
     return tl::unexpected<UsbFailure>(
         {UsbFault::other,
@@ -66,13 +56,12 @@ UsbResult<void> CdcAcmPort::start(Callbacks callbacks, const ConsoleConfig& conf
     if (auto claimed = device_->claim(number); !claimed) return claimed;
   }
   const auto index = static_cast<std::uint16_t>(control->number);
-  // Baud, one stop bit, no parity, 8 bits (table 17). Both requests are optional to a board (table 13).
-  const auto baud_octet = [&](unsigned shift) { return static_cast<std::uint8_t>(config.baud >> shift); };
-  const Bytes line_coding{baud_octet(0), baud_octet(8), baud_octet(16), baud_octet(24), 0, 0, 8};
-  auto coded = device_->control_out({out_class_interface, set_line_coding, 0, index}, line_coding, control_limit);
+  // Both requests are optional to a board (PSTN 1.2, table 13).
+  auto coded = device_->control_out({cdc_out_class_interface, cdc_set_line_coding, 0, index},
+                                    cdc_line_coding_8n1(config.baud), control_limit);
   if (!coded && coded.error().fault != UsbFault::stall) return coded;
-  auto ready =
-      device_->control_out({out_class_interface, set_control_line_state, dtr_and_rts, index}, {}, control_limit);
+  auto ready = device_->control_out({cdc_out_class_interface, cdc_set_control_line_state, dtr_and_rts, index}, {},
+                                    control_limit);
   if (!ready && ready.error().fault != UsbFault::stall) return ready;
   auto stream = UsbInStream::start(
       *device_, in_endpoint,

@@ -15,7 +15,6 @@ class CdcAcmPort final : public ConsolePort {
                                                                  Callbacks callbacks, const ConsoleConfig& config = {});
   [[nodiscard]] Result<void> write(ByteView data, Milliseconds limit) override;
   [[nodiscard]] std::string device_text() const override { return device_->plugged().text(); }
-  [[nodiscard]] const UsbPlugged& plugged() const { return device_->plugged(); }
 
  private:
   explicit CdcAcmPort(std::unique_ptr<UsbDevice> device) : device_(std::move(device)) {}

@@ -4,12 +4,14 @@
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <vector>
 
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "drivers/usb/cdc.h"
 #include "harness/base/bytes.h"
 
 namespace hilmark {
@@ -17,8 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int class_communications = 0x02;
-constexpr int class_data = 0x0a;
+/// One interface of a USB device: /sys/bus/usb/devices/1-4.2:1.0.
+struct KernelInterface {
+  int number = 0;
+  int interface_class = 0;
+  std::string driver;  ///< the kernel driver's name; empty: none is bound
+  std::string tty;     ///< "ttyACM0", "ttyUSB3"; empty: none
+};
 
 /// The first word of a file of a few octets; empty if it cannot be read.
 std::string word_of(const fs::path& file) {
@@ -54,9 +61,29 @@ std::string tty_below(const fs::path& interface) {
   return "";
 }
 
+/// The interfaces of the device at that port path ("1-4.2"), by number; empty if nothing is there.
+std::vector<KernelInterface> kernel_interfaces(const KernelFolders& folders, const std::string& port) {
+  std::vector<KernelInterface> interfaces;
+  for (const fs::path& path : entries(folders.sys / "bus/usb/devices")) {
+    if (!path.filename().string().starts_with(port + ":")) continue;
+    KernelInterface interface;
+    interface.number = number_of(word_of(path / "bInterfaceNumber"), 16);
+    interface.interface_class = number_of(word_of(path / "bInterfaceClass"), 16);
+    if (interface.number < 0) continue;  // it is just going
+    std::error_code none;
+    interface.driver = fs::read_symlink(path / "driver", none).filename();
+    interface.tty = tty_below(path);
+    interfaces.push_back(std::move(interface));
+  }
+  std::sort(interfaces.begin(), interfaces.end(),
+            [](const KernelInterface& one, const KernelInterface& other) { return one.number < other.number; });
+  return interfaces;
+}
+
 /// The kernel's module for it, as far as class and vendor tell.
 std::string module_for(const KernelInterface& interface, const std::string& vendor) {
-  if (interface.interface_class == class_communications || interface.interface_class == class_data) return "cdc_acm";
+  if (interface.interface_class == cdc_class_communications || interface.interface_class == cdc_class_data)
+    return "cdc_acm";
   static constexpr std::array<std::array<const char*, 2>, 5> bridges{
       {{"0403", "ftdi_sio"}, {"10c4", "cp210x"}, {"1a86", "ch341"}, {"067b", "pl2303"}, {"04d8", "mcp2200"}}};
   for (const auto& [id, module] : bridges) {
@@ -98,24 +125,6 @@ tl::unexpected<Error> no_tty(const KernelFolders& folders, const WantedTty& want
 }
 
 }  // namespace
-
-std::vector<KernelInterface> kernel_interfaces(const KernelFolders& folders, const std::string& port) {
-  std::vector<KernelInterface> interfaces;
-  for (const fs::path& path : entries(folders.sys / "bus/usb/devices")) {
-    if (!path.filename().string().starts_with(port + ":")) continue;
-    KernelInterface interface;
-    interface.number = number_of(word_of(path / "bInterfaceNumber"), 16);
-    interface.interface_class = number_of(word_of(path / "bInterfaceClass"), 16);
-    if (interface.number < 0) continue;  // it is just going
-    std::error_code none;
-    interface.driver = fs::read_symlink(path / "driver", none).filename();
-    interface.tty = tty_below(path);
-    interfaces.push_back(std::move(interface));
-  }
-  std::sort(interfaces.begin(), interfaces.end(),
-            [](const KernelInterface& one, const KernelInterface& other) { return one.number < other.number; });
-  return interfaces;
-}
 
 Result<fs::path> find_tty(const KernelFolders& folders, const WantedTty& wanted) {
   const auto interfaces = kernel_interfaces(folders, wanted.port);

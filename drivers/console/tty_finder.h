@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "harness/base/clock.h"
 #include "harness/base/error.h"
@@ -17,17 +16,6 @@ struct KernelFolders {
   std::filesystem::path sys = "/sys";
   std::filesystem::path dev = "/dev";
 };
-
-/// One interface of a USB device: /sys/bus/usb/devices/1-4.2:1.0.
-struct KernelInterface {
-  int number = 0;
-  int interface_class = 0;
-  std::string driver;  ///< the kernel driver's name; empty: none is bound
-  std::string tty;     ///< "ttyACM0", "ttyUSB3"; empty: none
-};
-
-/// The interfaces of the device at that port path ("1-4.2"), by number; empty if nothing is there.
-[[nodiscard]] std::vector<KernelInterface> kernel_interfaces(const KernelFolders& folders, const std::string& port);
 
 struct WantedTty {
   std::string port;              ///< "1-4.2"

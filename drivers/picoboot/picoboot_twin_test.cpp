@@ -140,8 +140,6 @@ TEST_F(PicobootTwin, StartsWhatItFlashedAndComesBackByEachWay) {
   UsbPlugged application = flash_and_start(image);
   EXPECT_TRUE(console_names(application, image.build_id));
 
-  EXPECT_TRUE(flash_boot_request(*usb, application).value_or(false));
-  application = await(application_id, application.arrival);
   EXPECT_TRUE(bootsel_request(*usb, application).value_or(false));
   UsbPlugged device = await(bootloader_id, application.arrival);
   EXPECT_FALSE(bootsel_request(*usb, device).value_or(true)) << "PICOBOOT is no reset interface";

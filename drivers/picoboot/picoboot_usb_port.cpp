@@ -1,34 +1,21 @@
 #include "drivers/picoboot/picoboot_usb_port.h"
 
+#include "drivers/usb/cdc.h"
+
 namespace hilmark {
 namespace {
 
 constexpr int class_vendor = 0xff;
 constexpr int protocol_picoboot = 0;
 constexpr int protocol_reset = 1;
-constexpr int class_communications = 0x02;
-constexpr int subclass_abstract_control = 0x02;
 constexpr std::uint8_t out_vendor_interface = 0x41;
 constexpr std::uint8_t in_vendor_interface = 0xc1;
-constexpr std::uint8_t out_class_interface = 0x21;
 constexpr std::uint8_t reset_to_bootsel = 0x01;
-constexpr std::uint8_t reset_to_flash = 0x02;
-// CDC PSTN 1.2, table 13.
-constexpr std::uint8_t set_line_coding = 0x20;
-constexpr std::uint8_t set_control_line_state = 0x22;
 constexpr Milliseconds control_limit{2000};
 constexpr Milliseconds bulk_limit{10'000};  // an erase of 64 KiB is acknowledged within some seconds
 
 bool is_vendor(const UsbInterface& interface, int protocol) {
   return interface.interface_class == class_vendor && interface.subclass == 0 && interface.protocol == protocol;
-}
-
-/// The bulk endpoint of that direction, or 0, which is never one.
-std::uint8_t bulk_endpoint(const UsbInterface& interface, bool towards_host) {
-  for (const UsbEndpoint& endpoint : interface.endpoints) {
-    if (endpoint.is_bulk && ((endpoint.address & 0x80) != 0) == towards_host) return endpoint.address;
-  }
-  return 0;
 }
 
 PicobootPort::Answer answer_of(UsbResult<Bytes> result) {
@@ -48,18 +35,6 @@ Result<bool> send_farewell(UsbDevice& device, const UsbSetup& setup, ByteView da
   return true;
 }
 
-Result<bool> ask_reset_interface(const UsbContext& context, const UsbPlugged& plugged, std::uint8_t request) {
-  auto device = UsbDevice::open(context, plugged);
-  if (!device) return fail(device.error().error);
-  for (const UsbInterface& interface : (*device)->interfaces()) {
-    if (!is_vendor(interface, protocol_reset)) continue;
-    if (const auto claimed = (*device)->claim(interface.number); !claimed) return fail(claimed.error().error);
-    // Class type: TinyUSB, which most of these applications are built on, hands vendor requests to somebody else.
-    return send_farewell(**device, {out_class_interface, request, 0, static_cast<std::uint16_t>(interface.number)});
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<PicobootUsbPort>> PicobootUsbPort::open(const UsbContext& context, const UsbPlugged& plugged) {
@@ -68,8 +43,8 @@ Result<std::unique_ptr<PicobootUsbPort>> PicobootUsbPort::open(const UsbContext&
   std::unique_ptr<PicobootUsbPort> port(new PicobootUsbPort(std::move(*device)));
   for (const UsbInterface& interface : port->device_->interfaces()) {
     if (!is_vendor(interface, protocol_picoboot)) continue;
-    port->out_endpoint_ = bulk_endpoint(interface, false);
-    port->in_endpoint_ = bulk_endpoint(interface, true);
+    port->out_endpoint_ = interface.bulk_endpoint(false);
+    port->in_endpoint_ = interface.bulk_endpoint(true);
     if (port->out_endpoint_ == 0 || port->in_endpoint_ == 0) continue;
     if (const auto claimed = port->device_->claim(interface.number); !claimed) return fail(claimed.error().error);
     port->interface_ = static_cast<std::uint16_t>(interface.number);
@@ -101,26 +76,31 @@ PicobootPort::Answer PicobootUsbPort::reset_interface() {
 }
 
 Result<bool> bootsel_request(const UsbContext& context, const UsbPlugged& plugged) {
-  return ask_reset_interface(context, plugged, reset_to_bootsel);
-}
-
-Result<bool> flash_boot_request(const UsbContext& context, const UsbPlugged& plugged) {
-  return ask_reset_interface(context, plugged, reset_to_flash);
+  auto device = UsbDevice::open(context, plugged);
+  if (!device) return fail(device.error().error);
+  for (const UsbInterface& interface : (*device)->interfaces()) {
+    if (!is_vendor(interface, protocol_reset)) continue;
+    if (const auto claimed = (*device)->claim(interface.number); !claimed) return fail(claimed.error().error);
+    // Class type: TinyUSB, which most of these applications are built on, hands vendor requests to somebody else.
+    return send_farewell(**device,
+                         {cdc_out_class_interface, reset_to_bootsel, 0, static_cast<std::uint16_t>(interface.number)});
+  }
+  return false;
 }
 
 Result<bool> bootsel_touch(const UsbContext& context, const UsbPlugged& plugged) {
   auto device = UsbDevice::open(context, plugged);
   if (!device) return fail(device.error().error);
   for (const UsbInterface& interface : (*device)->interfaces()) {
-    if (interface.interface_class != class_communications || interface.subclass != subclass_abstract_control) continue;
+    if (interface.interface_class != cdc_class_communications || interface.subclass != cdc_subclass_abstract_control)
+      continue;
     if (const auto claimed = (*device)->claim(interface.number); !claimed) return fail(claimed.error().error);
     const auto index = static_cast<std::uint16_t>(interface.number);
-    const Bytes coding_1200_8n1{0xb0, 0x04, 0x00, 0x00, 0, 0, 8};
-    const auto coded =
-        (*device)->control_out({out_class_interface, set_line_coding, 0, index}, coding_1200_8n1, control_limit);
+    const auto coded = (*device)->control_out({cdc_out_class_interface, cdc_set_line_coding, 0, index},
+                                              cdc_line_coding_8n1(1200), control_limit);
     if (!coded && coded.error().fault == UsbFault::gone) return true;
     if (!coded) return fail(coded.error().error);
-    return send_farewell(**device, {out_class_interface, set_control_line_state, 0, index});
+    return send_farewell(**device, {cdc_out_class_interface, cdc_set_control_line_state, 0, index});
   }
   return false;
 }

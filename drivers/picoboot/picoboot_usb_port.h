@@ -33,8 +33,6 @@ class PicobootUsbPort final : public PicobootPort {
 /// has it) for the bootloader, which arrives then. False if it has no such interface. Errors: usage, rig, unit
 /// (refused).
 [[nodiscard]] Result<bool> bootsel_request(const UsbContext& context, const UsbPlugged& plugged);
-/// The same interface, to restart the application.
-[[nodiscard]] Result<bool> flash_boot_request(const UsbContext& context, const UsbPlugged& plugged);
 /// Sets the CDC-ACM console to 1200 baud and drops DTR: applications of the Pico SDK and of Arduino's cores take either
 /// for a request for the bootloader. False if it has no console. No application says whether it does so: wait for the
 /// arrival. Errors: usage (the console is in use), rig, unit.

@@ -39,6 +39,13 @@ unsigned limit_of(Milliseconds limit) {
 
 }  // namespace
 
+std::uint8_t UsbInterface::bulk_endpoint(bool towards_host) const {
+  for (const UsbEndpoint& endpoint : endpoints) {
+    if (endpoint.is_bulk && ((endpoint.address & 0x80) != 0) == towards_host) return endpoint.address;
+  }
+  return 0;
+}
+
 UsbResult<std::unique_ptr<UsbDevice>> UsbDevice::open(const UsbContext& context, const UsbPlugged& plugged) {
   libusb_device* const device = context.reference(plugged.port, plugged.arrival);
   if (device == nullptr) return usb_failure(LIBUSB_ERROR_NO_DEVICE, "opening", plugged);

@@ -40,6 +40,9 @@ struct UsbInterface {
   int name_index = 0;  ///< string descriptor, 0: none
   std::vector<UsbEndpoint> endpoints;
   Bytes extra;
+
+  /// The address of the first bulk endpoint of that direction, or 0, which is never one.
+  [[nodiscard]] std::uint8_t bulk_endpoint(bool towards_host) const;
 };
 
 class UsbInStream;
