@@ -1,5 +1,7 @@
 #include "drivers/dfu/dfu_usb_port.h"
 
+#include <algorithm>
+
 namespace hilmark {
 namespace {
 
@@ -83,25 +85,16 @@ Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::open(const UsbContext& context, 
   return attached;
 }
 
-Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::open_plain(const UsbContext& context, const UsbPlugged& plugged,
-                                                           std::string_view name) {
+Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::open_plain(const UsbContext& context, const UsbPlugged& plugged) {
   auto attached = attach(context, plugged);
   if (!attached) return attached;
   DfuUsbPort& port = **attached;
-  std::string seen;
-  for (const UsbInterface& interface : port.device_->interfaces()) {
-    if (!is_dfu(interface, protocol_dfu_mode)) continue;
-    if (!name.empty()) {
-      const auto text = port.device_->text(interface.name_index);
-      if (!text) return fail(text.error().error);
-      seen += (seen.empty() ? "" : ", ") + printable(*text);
-      if (*text != name) continue;
-    }
-    if (const auto chosen = port.choose(interface); !chosen) return fail(chosen.error());
-    return attached;
-  }
-  return fail(ErrorKind::usage, "{} has no DFU memory named '{}', only: {}; correct the chip file", port.device_text(),
-              name, seen);
+  const auto& all = port.device_->interfaces();
+  const auto first = std::find_if(all.begin(), all.end(), [](const UsbInterface& interface) {
+    return is_dfu(interface, protocol_dfu_mode);  // attach() has seen one.
+  });
+  if (const auto chosen = port.choose(*first); !chosen) return fail(chosen.error());
+  return attached;
 }
 
 DfuPort::Answer DfuUsbPort::send(DfuRequest request, std::uint16_t value, ByteView data) {

@@ -13,10 +13,9 @@ class DfuUsbPort final : public DfuPort {
   /// (gone).
   [[nodiscard]] static Result<std::unique_ptr<DfuUsbPort>> open(const UsbContext& context, const UsbPlugged& plugged,
                                                                 std::uint32_t address);
-  /// Claims the plain DFU interface whose alternate setting has that name, or the first if `name` is empty. Errors as
-  /// above.
+  /// Claims the first plain DFU interface, with its first alternate setting. Errors as above.
   [[nodiscard]] static Result<std::unique_ptr<DfuUsbPort>> open_plain(const UsbContext& context,
-                                                                      const UsbPlugged& plugged, std::string_view name);
+                                                                      const UsbPlugged& plugged);
   /// Its layout is empty for plain DFU.
   [[nodiscard]] const DfuSeMemory& memory() const { return memory_; }
 

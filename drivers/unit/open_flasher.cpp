@@ -54,7 +54,7 @@ Result<std::unique_ptr<Flasher>> open_dfuse(const FlasherConfig& config, const U
 
 Result<std::unique_ptr<Flasher>> open_dfu(const FlasherConfig& config, const UsbContext& usb,
                                           const UsbPlugged& bootloader, const Clock& clock) {
-  auto port = DfuUsbPort::open_plain(usb, bootloader, "");
+  auto port = DfuUsbPort::open_plain(usb, bootloader);
   if (!port) return fail(port.error());
   auto flasher = DfuFlasher::make(**port, (*port)->memory().functional, {config.base, config.max_bytes}, clock);
   return owning(std::move(*port), std::move(flasher));
