@@ -8,6 +8,7 @@
 namespace hilmark {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using Kind = DfuOperation::Kind;
 
@@ -97,6 +98,18 @@ TEST(DfuCore, ABrokenLinkIsTheRigsTrouble) {
   Core reset({{Kind::reset_bus}});
   reset.gone();
   EXPECT_TRUE(reset.done()) << "what is being reset may leave";
+}
+
+TEST(DfuCore, AResetThatFailsIsNotTakenForALeave) {
+  Core core({{Kind::reset_bus}}, false);
+  core.reset_refused();
+  EXPECT_EQ(core.failure().kind, ErrorKind::rig);
+  EXPECT_THAT(core.failure().message, AllOf(HasSubstr("resetting it on the bus"), HasSubstr("no way to reset it")));
+  Core waits({{Kind::to_idle}, {Kind::write}}, false);
+  waits.status(DfuState::manifest_wait_reset);
+  ASSERT_TRUE(waits.resets_bus());
+  waits.reset_refused();
+  EXPECT_THAT(waits.failure().message, HasSubstr("no way to reset it")) << "it has not had its reset";
 }
 
 TEST(DfuCore, ADownloadThatIsNotTakenForCompleteIsRefused) {

@@ -17,6 +17,7 @@ class DfuDriver {
   void sent() { action_ = core_->next(DfuSent{}); }
   void waited() { action_ = core_->next(DfuWaited{}); }
   void bus_reset() { action_ = core_->next(DfuBusReset{}); }
+  void reset_refused() { action_ = core_->next(DfuResetRefused{Error{ErrorKind::rig, "no way to reset it"}}); }
   void stalled() { action_ = core_->next(DfuStalled{}); }
   void gone() { action_ = core_->next(DfuGone{Error{ErrorKind::rig, "it left the bus"}}); }
   void received(const Bytes& data) { action_ = core_->next(DfuReceived{data}); }

@@ -18,25 +18,27 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 DfuAction DfuMachine::next(const DfuEvent& event) {
   if (at_ >= count_) return DfuDone{};
-  return std::visit(Overloaded{
-                        [&](const DfuStart&) -> DfuAction { return begin(); },
-                        [&](const DfuSent&) -> DfuAction { return ask_status(); },
-                        [&](const DfuReceived& received) -> DfuAction { return on_received(received.data); },
-                        [&](const DfuWaited&) -> DfuAction { return act_on(status_); },
-                        [&](const DfuBusReset&) -> DfuAction { return after_reset(); },
-                        // A request that a state does not allow is answered by a stall, and dfuERROR: ask why.
-                        [&](const DfuStalled&) -> DfuAction {
-                          if (step_ == Step::status_asked) return refuse("its status request was refused");
-                          stalled_ = true;
-                          return ask_status();
-                        },
-                        // The board may be gone before it answers the last request.
-                        [&](const DfuGone& gone) -> DfuAction {
-                          if (may_leave() || only_resets_) return after_reset();
-                          return DfuFailed{gone.error.with_context(doing())};
-                        },
-                    },
-                    event);
+  return std::visit(
+      Overloaded{
+          [&](const DfuStart&) -> DfuAction { return begin(); },
+          [&](const DfuSent&) -> DfuAction { return ask_status(); },
+          [&](const DfuReceived& received) -> DfuAction { return on_received(received.data); },
+          [&](const DfuWaited&) -> DfuAction { return act_on(status_); },
+          [&](const DfuBusReset&) -> DfuAction { return after_reset(); },
+          [&](const DfuResetRefused& refused) -> DfuAction { return DfuFailed{refused.error.with_context(doing())}; },
+          // A request that a state does not allow is answered by a stall, and dfuERROR: ask why.
+          [&](const DfuStalled&) -> DfuAction {
+            if (step_ == Step::status_asked) return refuse("its status request was refused");
+            stalled_ = true;
+            return ask_status();
+          },
+          // The board may be gone before it answers the last request.
+          [&](const DfuGone& gone) -> DfuAction {
+            if (may_leave() || only_resets_) return after_reset();
+            return DfuFailed{gone.error.with_context(doing())};
+          },
+      },
+      event);
 }
 
 DfuAction DfuMachine::begin() {

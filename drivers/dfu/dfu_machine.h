@@ -42,12 +42,17 @@ struct DfuReceived {
 };
 struct DfuWaited {};
 struct DfuBusReset {};
+/// The board is still there, and was not reset.
+struct DfuResetRefused {
+  Error error;
+};
 struct DfuStalled {};
 /// The link broke: the board has left the bus, or answers no more.
 struct DfuGone {
   Error error;
 };
-using DfuEvent = std::variant<DfuStart, DfuSent, DfuReceived, DfuWaited, DfuBusReset, DfuStalled, DfuGone>;
+using DfuEvent =
+    std::variant<DfuStart, DfuSent, DfuReceived, DfuWaited, DfuBusReset, DfuResetRefused, DfuStalled, DfuGone>;
 
 /// Works off a list of operations, which those who derive from it know. Each ends with the board in a state from which
 /// the next may begin.

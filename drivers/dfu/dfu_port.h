@@ -21,6 +21,7 @@ class DfuPort {
   /// Lets exactly `time` pass; fails as soon as the board leaves.
   [[nodiscard]] virtual Result<void> wait(Milliseconds time) = 0;
   /// The host's part where a board cannot leave by itself (DFU 1.1 sections 5.1 and 7); it may come back as another.
+  /// Fails where the board is still there, and was not reset.
   [[nodiscard]] virtual Result<void> reset_bus() = 0;
   [[nodiscard]] virtual std::string device_text() const = 0;  ///< ids, serial number and port, for messages
 };

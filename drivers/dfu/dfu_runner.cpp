@@ -26,7 +26,7 @@ DfuEvent carry_out(const DfuAction& action, DfuPort& port, Bytes& received) {
     return waited ? DfuEvent(DfuWaited{}) : DfuEvent(DfuGone{waited.error()});
   }
   const auto reset = port.reset_bus();
-  return reset ? DfuEvent(DfuBusReset{}) : DfuEvent(DfuGone{reset.error()});
+  return reset ? DfuEvent(DfuBusReset{}) : DfuEvent(DfuResetRefused{reset.error()});
 }
 
 }  // namespace

@@ -114,7 +114,8 @@ Result<void> DfuUsbPort::wait(Milliseconds time) {
 }
 
 Result<void> DfuUsbPort::reset_bus() {
-  device_->reset_bus();
+  const auto reset = device_->reset_bus();
+  if (!reset) return fail(reset.error());
   return {};
 }
 
@@ -136,7 +137,8 @@ Result<bool> dfu_detach(const UsbContext& context, const UsbPlugged& plugged) {
     const auto sent = (*device)->control_out(setup, {}, transfer_limit);
     // A board that detaches by itself may be gone before it acknowledges.
     if (!sent && sent.error().fault != UsbFault::gone) return fail(sent.error().error);
-    if (plan.host_resets_bus) (*device)->reset_bus();
+    if (!plan.host_resets_bus) return true;
+    if (const auto reset = (*device)->reset_bus(); !reset) return fail(reset.error());
     return true;
   }
   return false;

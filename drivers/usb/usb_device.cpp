@@ -214,8 +214,13 @@ UsbResult<void> UsbDevice::clear_halt(std::uint8_t endpoint) {
   return failure(code, fmt::format("clearing the halt of endpoint {:#04x}", endpoint));
 }
 
-void UsbDevice::reset_bus() {
-  (void)libusb_reset_device(handle_);  // NOT_FOUND is its way to say that the device enumerates anew, as it shall.
+UsbResult<void> UsbDevice::reset_bus() {
+  const int code = libusb_reset_device(handle_);
+  // NOT_FOUND is its way to say that the device enumerates anew, as it shall.
+  if (code == 0 || code == LIBUSB_ERROR_NOT_FOUND || code == LIBUSB_ERROR_NO_DEVICE) return {};
+  auto failed = failure(code, "resetting it on the bus");
+  if (failed.value().fault == UsbFault::gone) return {};
+  return failed;
 }
 
 UsbResult<void> UsbDevice::wait(Milliseconds time) {

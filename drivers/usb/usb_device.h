@@ -76,8 +76,9 @@ class UsbDevice {
   [[nodiscard]] UsbResult<Bytes> bulk_in(std::uint8_t endpoint, std::size_t length, Milliseconds limit);
   /// Ends the halt that follows a stall (USB 2.0 section 9.4.1, ENDPOINT_HALT), at the host and at the device.
   [[nodiscard]] UsbResult<void> clear_halt(std::uint8_t endpoint);
-  /// Makes the device enumerate anew, as DFU 1.1 section 5.1 asks of the host after DETACH.
-  void reset_bus();
+  /// Makes the device enumerate anew, as DFU 1.1 section 5.1 asks of the host after DETACH. That it is not there any
+  /// more then, or as another, is success.
+  [[nodiscard]] UsbResult<void> reset_bus();
   /// Lets exactly that time pass, unless the device leaves the bus first, which is a failure (gone).
   [[nodiscard]] UsbResult<void> wait(Milliseconds time);
 
