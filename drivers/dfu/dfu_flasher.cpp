@@ -53,12 +53,13 @@ Result<FlashReport> DfuFlasher::write(std::uint32_t address, ByteView content, c
   if (verifies) {
     const auto back = upload(content.size(), {"verifying", progress}, deadline);
     if (!back) return fail(back.error());
-    if (const auto same = compare_flash(*port_, address, content, *back); !same) return fail(same.error());
+    if (const auto same = compare_flash(port_->device_text(), address, content, *back); !same)
+      return fail(same.error());
   }
   return FlashReport{content.size(), 0, std::chrono::duration_cast<Milliseconds>(clock_->now() - start), verifies};
 }
 
-Result<Bytes> DfuFlasher::upload(std::size_t size_bytes, const DfuWork& work, const Deadline& deadline) {
+Result<Bytes> DfuFlasher::upload(std::size_t size_bytes, const FlashWork& work, const Deadline& deadline) {
   DfuCore core(dfu_upload(size_bytes, transfer_bytes_), functional_.manifestation_tolerant);
   if (const auto done = run_dfu(core, *port_, work, deadline); !done) return fail(done.error());
   Bytes read = core.read_bytes();

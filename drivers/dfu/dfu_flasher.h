@@ -35,7 +35,7 @@ class DfuFlasher final : public Flasher {
 
  private:
   DfuFlasher(DfuPort& port, const DfuFunctional& functional, const DfuFlashPlace& place, const Clock& clock);
-  [[nodiscard]] Result<Bytes> upload(std::size_t size_bytes, const DfuWork& work, const Deadline& deadline);
+  [[nodiscard]] Result<Bytes> upload(std::size_t size_bytes, const FlashWork& work, const Deadline& deadline);
   [[nodiscard]] Result<void> check_place(std::uint32_t address, std::size_t size_bytes) const;
 
   DfuPort* port_;

@@ -1,7 +1,5 @@
 #include "drivers/dfu/dfu_runner.h"
 
-#include <algorithm>
-
 namespace hilmark {
 namespace {
 
@@ -31,35 +29,10 @@ DfuEvent carry_out(const DfuAction& action, DfuPort& port, Bytes& received) {
 
 }  // namespace
 
-Result<void> run_dfu(DfuMachine& core, DfuPort& port, const DfuWork& work, const Deadline& deadline) {
+Result<void> run_dfu(DfuMachine& core, DfuPort& port, const FlashWork& work, const Deadline& deadline) {
   Bytes received;
-  DfuEvent event = DfuStart{};
-  std::size_t told = 0;
-  for (;;) {
-    const DfuAction action = core.next(event);
-    if (const auto* failed = std::get_if<DfuFailed>(&action)) return fail(failed->error, "{}", port.device_text());
-    if (work.progress && core.operations() > 0 && core.operations_done() * 100 / core.operations() > told) {
-      told = core.operations_done() * 100 / core.operations();
-      work.progress(work.step, static_cast<double>(told) / 100);
-    }
-    if (std::holds_alternative<DfuDone>(action)) return {};
-    if (deadline.expired()) {
-      return fail(ErrorKind::timeout, "{}: {} was not done within {} ms, at {} of {} steps", port.device_text(),
-                  work.step, deadline.span().count(), core.operations_done(), core.operations());
-    }
-    event = carry_out(action, port, received);
-  }
-}
-
-Result<void> compare_flash(const DfuPort& port, std::uint32_t address, ByteView written, ByteView read) {
-  const auto [wanted, got] = std::mismatch(written.begin(), written.end(), read.begin(), read.end());
-  if (wanted == written.end()) return {};
-  if (got == read.end()) {
-    return fail(ErrorKind::unit, "{}: the flash does not hold what was written: {} of {} bytes read back",
-                port.device_text(), read.size(), written.size());
-  }
-  return fail(ErrorKind::unit, "{}: the flash does not hold what was written: {:#04x} instead of {:#04x} at {:#010x}",
-              port.device_text(), *got, *wanted, address + static_cast<std::uint32_t>(wanted - written.begin()));
+  return run_flash_core<DfuFailed, DfuDone>(core, DfuEvent(DfuStart{}), port.device_text(), work, deadline,
+                                            [&](const DfuAction& action) { return carry_out(action, port, received); });
 }
 
 }  // namespace hilmark

@@ -32,7 +32,8 @@ Result<DfuSeFlasher> DfuSeFlasher::make(DfuPort& port, const DfuSeMemory& memory
   return DfuSeFlasher(port, memory, std::min(functional.transfer_bytes, dfu_max_transfer_bytes), clock);
 }
 
-Result<Bytes> DfuSeFlasher::run(std::vector<DfuSeOperation> operations, const DfuWork& work, const Deadline& deadline) {
+Result<Bytes> DfuSeFlasher::run(std::vector<DfuSeOperation> operations, const FlashWork& work,
+                                const Deadline& deadline) {
   DfuSeCore core(std::move(operations));
   const auto done = run_dfu(core, *port_, work, deadline);
   if (done) return core.read_bytes();
@@ -76,7 +77,7 @@ Result<FlashReport> DfuSeFlasher::write(std::uint32_t address, ByteView content,
   if (!written) return fail(written.error());
   const auto back = run(dfuse_upload(address, content.size(), transfer_bytes_), {"verifying", progress}, deadline);
   if (!back) return fail(back.error());
-  if (const auto same = compare_flash(*port_, address, content, *back); !same) return fail(same.error());
+  if (const auto same = compare_flash(port_->device_text(), address, content, *back); !same) return fail(same.error());
   return FlashReport{content.size(), erase->size(), std::chrono::duration_cast<Milliseconds>(clock_->now() - start)};
 }
 

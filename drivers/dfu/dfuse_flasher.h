@@ -38,7 +38,7 @@ class DfuSeFlasher final : public Flasher {
   DfuSeFlasher(DfuPort& port, DfuSeMemory memory, std::uint16_t transfer_bytes, const Clock& clock)
       : port_(&port), memory_(std::move(memory)), transfer_bytes_(transfer_bytes), clock_(&clock) {}
   /// What the operations read.
-  [[nodiscard]] Result<Bytes> run(std::vector<DfuSeOperation> operations, const DfuWork& work,
+  [[nodiscard]] Result<Bytes> run(std::vector<DfuSeOperation> operations, const FlashWork& work,
                                   const Deadline& deadline);
   [[nodiscard]] Result<void> check_reach(std::size_t size_bytes) const;
   [[nodiscard]] Result<std::vector<std::uint32_t>> to_erase(std::uint32_t address, std::size_t size_bytes) const;

@@ -67,6 +67,7 @@ class PicobootCore {
   /// or talks nonsense; rig: it left; else as the event's error). After a refusal the interface has been reset.
   [[nodiscard]] PicobootAction next(const PicobootEvent& event);
 
+  [[nodiscard]] std::size_t operations() const { return operations_.size(); }
   [[nodiscard]] std::size_t operations_done() const { return at_; }
   [[nodiscard]] const Bytes& read_bytes() const { return read_; }
 

@@ -1,14 +1,6 @@
 #include "drivers/picoboot/picoboot_flasher.h"
 
-#include <algorithm>
-
 namespace hilmark {
-
-struct PicobootFlasher::Work {
-  std::vector<PicobootOperation> operations;
-  std::string step;  ///< "writing"
-  const Progress* progress = nullptr;
-};
 
 Result<PicobootFlasher> PicobootFlasher::make(PicobootPort& port, const PicobootFlash& flash, const Clock& clock) {
   const bool whole = flash.base % picoboot_sector_bytes == 0 && flash.size_bytes % picoboot_sector_bytes == 0;
@@ -36,29 +28,15 @@ PicobootEvent PicobootFlasher::carry_out(const PicobootAction& action, Bytes& re
   return PicobootReceived{received};
 }
 
-Result<Bytes> PicobootFlasher::run(Work work, const Deadline& deadline) {
-  const std::size_t steps = work.operations.size();
-  PicobootCore core(flash_.chip, std::move(work.operations));
+Result<Bytes> PicobootFlasher::run(std::vector<PicobootOperation> operations, const FlashWork& work,
+                                   const Deadline& deadline) {
+  PicobootCore core(flash_.chip, std::move(operations));
   Bytes received;
-  PicobootEvent event = PicobootStart{};
-  std::size_t told = 0;
-  for (;;) {
-    const PicobootAction action = core.next(event);
-    if (const auto* failed = std::get_if<PicobootFailed>(&action)) {
-      return fail(failed->error, "{}", port_->device_text());
-    }
-    const std::size_t percent = steps == 0 ? 100 : core.operations_done() * 100 / steps;
-    if (work.progress != nullptr && *work.progress && percent > told) {
-      told = percent;
-      (*work.progress)(work.step, static_cast<double>(told) / 100);
-    }
-    if (std::holds_alternative<PicobootDone>(action)) return core.read_bytes();
-    if (deadline.expired()) {
-      return fail(ErrorKind::timeout, "{}: {} was not done within {} ms, at {} of {} steps", port_->device_text(),
-                  work.step, deadline.span().count(), core.operations_done(), steps);
-    }
-    event = carry_out(action, received);
-  }
+  const auto done = run_flash_core<PicobootFailed, PicobootDone>(
+      core, PicobootEvent(PicobootStart{}), port_->device_text(), work, deadline,
+      [&](const PicobootAction& action) { return carry_out(action, received); });
+  if (!done) return fail(done.error());
+  return core.read_bytes();
 }
 
 Result<void> PicobootFlasher::check_range(std::uint32_t address, std::size_t size_bytes) const {
@@ -79,15 +57,12 @@ Result<FlashReport> PicobootFlasher::write(std::uint32_t address, ByteView conte
   Bytes pages(address - first, 0xff);
   pages.insert(pages.end(), content.begin(), content.end());
   pages.resize((pages.size() + picoboot_page_bytes - 1) / picoboot_page_bytes * picoboot_page_bytes, 0xff);
-  const auto written = run({picoboot_download(first, pages), "writing", &progress}, deadline);
+  const auto written = run(picoboot_download(first, pages), {"writing", progress}, deadline);
   if (!written) return fail(written.error());
-  const auto back = run({picoboot_upload(address, content.size()), "verifying", &progress}, deadline);
+  const auto back = run(picoboot_upload(address, content.size()), {"verifying", progress}, deadline);
   if (!back) return fail(back.error());
-  const auto [in_image, in_flash] = std::mismatch(content.begin(), content.end(), back->begin(), back->end());
-  if (in_image != content.end()) {
-    return fail(ErrorKind::unit, "{}: the flash does not hold what was written: {:#04x} instead of {:#04x} at {:#010x}",
-                port_->device_text(), *in_flash, *in_image, address + (in_image - content.begin()));
-  }
+  const auto same = compare_flash(port_->device_text(), address, content, *back);
+  if (!same) return fail(same.error());
   const std::size_t last_sector = (address + (content.size() - 1)) / picoboot_sector_bytes;
   return FlashReport{content.size(), last_sector - address / picoboot_sector_bytes + 1,
                      std::chrono::duration_cast<Milliseconds>(clock_->now() - start)};
@@ -96,7 +71,7 @@ Result<FlashReport> PicobootFlasher::write(std::uint32_t address, ByteView conte
 Result<Bytes> PicobootFlasher::read(std::uint32_t address, std::size_t size_bytes, const Progress& progress,
                                     const Deadline& deadline) {
   if (const auto inside = check_range(address, size_bytes); !inside) return fail(inside.error());
-  return run({picoboot_upload(address, size_bytes), "reading", &progress}, deadline);
+  return run(picoboot_upload(address, size_bytes), {"reading", progress}, deadline);
 }
 
 Result<void> PicobootFlasher::start(std::uint32_t address, const Deadline& deadline) {
@@ -104,7 +79,7 @@ Result<void> PicobootFlasher::start(std::uint32_t address, const Deadline& deadl
     return fail(ErrorKind::usage, "{} starts what is at {:#010x}, not at {:#010x}", port_->device_text(), flash_.base,
                 address);
   }
-  const auto left = run({picoboot_reboot(), "rebooting", nullptr}, deadline);
+  const auto left = run(picoboot_reboot(), {"rebooting", {}}, deadline);
   if (!left) return fail(left.error());
   return {};
 }

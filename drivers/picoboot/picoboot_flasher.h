@@ -5,6 +5,7 @@
 
 #include "drivers/picoboot/picoboot_core.h"
 #include "drivers/picoboot/picoboot_port.h"
+#include "drivers/unit/flash_run.h"
 #include "drivers/unit/flasher.h"
 
 namespace hilmark {
@@ -31,8 +32,9 @@ class PicobootFlasher final : public Flasher {
  private:
   PicobootFlasher(PicobootPort& port, const PicobootFlash& flash, const Clock& clock)
       : port_(&port), flash_(flash), clock_(&clock) {}
-  struct Work;
-  [[nodiscard]] Result<Bytes> run(Work work, const Deadline& deadline);
+  /// What the operations read.
+  [[nodiscard]] Result<Bytes> run(std::vector<PicobootOperation> operations, const FlashWork& work,
+                                  const Deadline& deadline);
   [[nodiscard]] PicobootEvent carry_out(const PicobootAction& action, Bytes& received);
   [[nodiscard]] Result<void> check_range(std::uint32_t address, std::size_t size_bytes) const;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "drivers/unit/unit.h"
 
@@ -25,3 +26,8 @@ class Flasher {
 };
 
 }  // namespace hilmark
+/// Compares what was read back with what was written to `address` on; the error (unit) begins with `device`, and names
+/// the first octet that differs, or how many there are.
+[[nodiscard]] Result<void> compare_flash(const std::string& device, std::uint32_t address, ByteView written,
+                                         ByteView read);
+
