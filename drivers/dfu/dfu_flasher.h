@@ -32,6 +32,7 @@ class DfuFlasher final : public Flasher {
   /// A bus reset, from whatever state: what comes back is the firmware, if the bootloader finds it good. `address` is
   /// not used.
   [[nodiscard]] Result<void> start(std::uint32_t address, const Deadline& deadline) override;
+  [[nodiscard]] bool can_read() const override { return functional_.can_upload; }
 
  private:
   DfuFlasher(DfuPort& port, const DfuFunctional& functional, const DfuFlashPlace& place, const Clock& clock);

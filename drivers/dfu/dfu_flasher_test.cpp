@@ -146,6 +146,7 @@ TEST_P(DfuMatrix, WhatIsWrittenIsThereAndNoRequestWasOutOfPlace) {
   EXPECT_EQ(report->verified, manners.tolerant && manners.can_upload);
   EXPECT_TRUE(std::equal(image.begin(), image.end(), board->flash.begin()));
   EXPECT_FALSE(board->was_reset);
+  EXPECT_EQ(flasher->can_read(), manners.can_upload) << "also where it cannot be read before its next start";
   if (report->verified) {
     const auto read = flasher->read(base, size, {}, soon());
     ASSERT_TRUE(read) << read.error().message;

@@ -23,11 +23,13 @@ class Flasher {
                                            const Deadline& deadline) = 0;
   /// Leaves the bootloader for the application at `address`; a USB bootloader then leaves the bus.
   [[nodiscard]] virtual Result<void> start(std::uint32_t address, const Deadline& deadline) = 0;
+  /// False: this bootloader lets its flash not be read, at no time.
+  [[nodiscard]] virtual bool can_read() const { return true; }
 };
 
-}  // namespace hilmark
 /// Compares what was read back with what was written to `address` on; the error (unit) begins with `device`, and names
 /// the first octet that differs, or how many there are.
 [[nodiscard]] Result<void> compare_flash(const std::string& device, std::uint32_t address, ByteView written,
                                          ByteView read);
 
+}  // namespace hilmark

@@ -30,6 +30,7 @@ class Owning final : public Flasher {
   Result<void> start(std::uint32_t address, const Deadline& deadline) override {
     return flasher_.start(address, deadline);
   }
+  [[nodiscard]] bool can_read() const override { return flasher_.can_read(); }
 
  private:
   std::unique_ptr<Port> port_;  // outlives what works through it
