@@ -173,7 +173,7 @@ Result<std::string> Console::await_answer(const std::string& verb, const Rendere
 }
 
 Result<std::string> Console::say(const std::string& verb, const CommandArguments& arguments,
-                                 std::optional<Milliseconds> limit) {
+                                 const std::optional<Deadline>& deadline) {
   const auto command = commands_.render(verb, arguments);
   if (!command) return fail(command.error());
   bool in_step = false;
@@ -184,12 +184,11 @@ Result<std::string> Console::say(const std::string& verb, const CommandArguments
     answers_.clear();             // Only what is said after the command was sent can answer it.
   }
   if (!in_step) {
-    const auto synchronised =
-        synchronise(Deadline(clock_, std::max(synchronise_limit, limit.value_or(Milliseconds{0}))));
+    const auto synchronised = synchronise(deadline.value_or(Deadline(clock_, synchronise_limit)));
     if (!synchronised) return fail(synchronised.error());
   }
   if (const auto written = write(*command); !written) return fail(written.error());
-  return await_answer(verb, *command, Deadline(clock_, limit.value_or(command->timeout)));
+  return await_answer(verb, *command, deadline.value_or(Deadline(clock_, command->timeout)));
 }
 
 Result<void> Console::say_last(const std::string& verb) {

@@ -41,9 +41,9 @@ class Console {
   [[nodiscard]] Result<void> prove(const std::string& build_id, const Deadline& deadline);
 
   /// Says a verb of the command set and returns the answer's value. Errors: unit (refused), timeout, rig (port lost).
-  /// `limit`: for a verb that has more, or less, time than its command file says.
+  /// `deadline`: for a verb that has more, or less, time than its command file says, synchronising included.
   [[nodiscard]] Result<std::string> say(const std::string& verb, const CommandArguments& arguments = {},
-                                        std::optional<Milliseconds> limit = std::nullopt);
+                                        const std::optional<Deadline>& deadline = std::nullopt);
   /// The same for verbs after which the firmware may be gone before its answer has come, which then is no error.
   [[nodiscard]] Result<void> say_last(const std::string& verb);
 

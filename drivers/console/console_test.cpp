@@ -221,6 +221,25 @@ TEST_F(ConsoleTest, ALateAnswerIsNotTakenForTheNextCommands) {
       << "ERR1 is no refusal in this set, and the OK was late";
 }
 
+TEST_F(ConsoleTest, ADeadlineIsForSynchronisingAndAnsweringTogether) {
+  const SteadyTime start = clock.now();
+  ASSERT_TRUE(console.open(firmware.opener()));
+  firmware.deaf = true;
+  const Deadline deadline = in(60);
+  const auto mute = console.say("ping", {}, deadline);
+  ASSERT_FALSE(mute);
+  EXPECT_EQ(mute.error().kind, ErrorKind::timeout);
+  EXPECT_THAT(mute.error().message, HasSubstr("did not echo a nonce within 60 ms"));
+  firmware.deaf = false;
+  ASSERT_TRUE(console.synchronise(in(1000)));
+  firmware.deaf = true;
+  const auto late = console.say("ping", {}, deadline);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, ErrorKind::timeout);
+  EXPECT_THAT(late.error().message, HasSubstr("did not answer AT within 60 ms")) << "the span that was declared";
+  EXPECT_LT(clock.now() - start, Milliseconds{2000}) << "no wait had a limit of its own";
+}
+
 TEST_F(ConsoleTest, APortThatClosesEndsTheWaitAtOnceAsTheRigsTrouble) {
   ASSERT_TRUE(console.open(firmware.opener()));
   ASSERT_TRUE(console.synchronise(in(1000)));

@@ -60,9 +60,9 @@ class UsbUnit final : public Unit {
   }
 
   Result<void> say(const std::string& verb, const CommandArguments& arguments = {},
-                   std::optional<Milliseconds> limit = std::nullopt) {
+                   const std::optional<Deadline>& deadline = std::nullopt) {
     if (auto ready = board_.ready(); !ready) return ready;
-    const auto answer = board_.console().say(verb, arguments, limit);
+    const auto answer = board_.console().say(verb, arguments, deadline);
     if (!answer) return fail(answer.error());
     return {};
   }
@@ -174,11 +174,10 @@ class UsbUnit final : public Unit {
                    {"connect_address", endpoint.connect_address},
                    {"port", endpoint.port},
                    {"resolver", endpoint.resolver}});
-    // All of them together have the limit that the unit declares for taking an endpoint.
+    if (auto ready = board_.ready(); !ready) return ready;
+    // All of them together, synchronising included, have the limit that the unit declares for taking an endpoint.
     const Deadline limit(clock_, config_.info.timing.endpoint_command);
-    const auto tell = [&](const char* verb, const std::string& value) {
-      return say(verb, {{"value", value}}, limit.left());
-    };
+    const auto tell = [&](const char* verb, const std::string& value) { return say(verb, {{"value", value}}, limit); };
     // Each of these may make a connected firmware move; so only what differs is said, and the name last.
     if (!endpoint.resolver.empty() && (!known_endpoint_ || known_endpoint_->resolver != endpoint.resolver)) {
       if (auto said = tell("resolver", endpoint.resolver); !said) return said;
