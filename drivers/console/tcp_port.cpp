@@ -53,34 +53,28 @@ struct TcpPort::Inner {
 };
 
 Result<void> TcpPort::Inner::connect(const TcpAddress& address, const std::string& text, Milliseconds limit) {
-  error_code resolved = boost::asio::error::would_block;
-  error_code connected = boost::asio::error::would_block;
-  bool done = false;
-  tcp::resolver resolver(thread.io());
-  resolver.async_resolve(address.host, address.port, [&](const error_code& error, tcp::resolver::results_type found) {
-    resolved = error;
-    done = error.failed();
-    if (done) return thread.io().stop();
-    boost::asio::async_connect(thread.stream(), std::move(found), [&](const error_code& outcome, const tcp::endpoint&) {
-      connected = outcome;
-      done = true;
-      thread.io().stop();
-    });
-  });
-  thread.io().run_for(limit);
-  if (!done) {
-    error_code ignored;
-    resolver.cancel();
-    thread.stream().close(ignored);
-    thread.io().restart();
-    thread.io().poll();  // the handlers, which refer to what is here
-    return fail(ErrorKind::timeout, "{} did not {} within {} ms; check its power and its network", text,
-                resolved ? "resolve" : "answer", limit.count());
-  }
+  error_code resolved;
+  const auto found = tcp::resolver(thread.io()).resolve(address.host, address.port, resolved);
   if (resolved) {
     const bool unknown = resolved == boost::asio::error::host_not_found;
     return fail(unknown ? ErrorKind::usage : ErrorKind::rig, "{}: resolving {}: {}", text, address.host,
                 resolved.message());
+  }
+  error_code connected = boost::asio::error::would_block;
+  bool done = false;
+  boost::asio::async_connect(thread.stream(), found, [&](const error_code& outcome, const tcp::endpoint&) {
+    connected = outcome;
+    done = true;
+    thread.io().stop();
+  });
+  thread.io().run_for(limit);
+  if (!done) {
+    error_code ignored;
+    thread.stream().close(ignored);
+    thread.io().restart();
+    thread.io().poll();  // the handlers, which refer to what is here
+    return fail(ErrorKind::timeout, "{} did not answer within {} ms; check its power and its network", text,
+                limit.count());
   }
   if (connected) return connect_failure(text, connected);
   keep_alive(thread.stream());

@@ -10,7 +10,8 @@ class TcpPort final : public ConsolePort {
  public:
   static constexpr Milliseconds connect_limit{5000};
 
-  /// Errors: usage (no such host; a bad address), rig (refused, unreachable), timeout.
+  /// Connects within `limit`, once the name is resolved: the system's resolver cannot be ended, and has limits of its
+  /// own (resolv.conf). Errors: usage (no such host; a bad address), rig (refused, unreachable), timeout.
   [[nodiscard]] static Result<std::unique_ptr<ConsolePort>> open(const ConsoleConfig& config, Callbacks callbacks,
                                                                  Milliseconds limit = connect_limit);
   ~TcpPort() override;
