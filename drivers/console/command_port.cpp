@@ -31,6 +31,8 @@ struct CommandPort::Inner {
 
   Result<void> start(const std::vector<std::string>& command);
   void read_errors();
+  /// Keeps the last of what the program says by its standard error.
+  void hear_words(std::size_t size);
   void await_end();
   /// How it ended, for people.
   std::string end_text();
@@ -61,10 +63,14 @@ Result<void> CommandPort::Inner::start(const std::vector<std::string>& command) 
   return {};
 }
 
+void CommandPort::Inner::hear_words(std::size_t size) {
+  last_words.append(error_buffer.data(), size);
+  if (last_words.size() > max_last_words) last_words.erase(0, last_words.size() - max_last_words);
+}
+
 void CommandPort::Inner::read_errors() {
   errors.async_read_some(boost::asio::buffer(error_buffer), [this](const error_code& error, std::size_t size) {
-    last_words.append(error_buffer.data(), size);
-    if (last_words.size() > max_last_words) last_words.erase(0, last_words.size() - max_last_words);
+    hear_words(size);
     if (!error) read_errors();
   });
 }
@@ -82,9 +88,7 @@ std::string CommandPort::Inner::end_text() {
   error_code error;
   errors.non_blocking(true, error);
   while (!error) {
-    const std::size_t size = errors.read_some(boost::asio::buffer(error_buffer), error);
-    last_words.append(error_buffer.data(), size);
-    if (last_words.size() > max_last_words) last_words.erase(0, last_words.size() - max_last_words);
+    hear_words(errors.read_some(boost::asio::buffer(error_buffer), error));
   }
   while (!last_words.empty() && last_words.back() == '\n') last_words.pop_back();
   const std::string how = status ? "ended with " + status->text() : "closed its output, and runs on";
