@@ -161,6 +161,7 @@ Result<void> UsbBoard::open_console() {
     if (!is(there, config_.bootloader)) return nothing_there();
     return fail(ErrorKind::unit, "{} is in its bootloader, and has no console there", there->text());
   }
+  there->serial = usb_.serial_at(*there);
   if (auto same = check_serial(*there); !same) return same;
   const ConsolePlace place{&usb_, *there};
   return console_.open([&](ConsolePort::Callbacks callbacks) {
@@ -169,8 +170,7 @@ Result<void> UsbBoard::open_console() {
 }
 
 /// Whether it is the unit of the lab file, as far as it lets its serial number be read.
-Result<void> UsbBoard::check_serial(UsbPlugged& there) const {
-  there.serial = usb_.serial_at(there);
+Result<void> UsbBoard::check_serial(const UsbPlugged& there) const {
   if (config_.info.serial.empty() || there.serial.empty() || there.serial == config_.info.serial) return {};
   return fail(ErrorKind::usage,
               "{} is another unit: the lab file says serial {}; correct the port or the serial number", there.text(),

@@ -82,7 +82,7 @@ class UsbBoard {
   [[nodiscard]] Result<void> await_application(std::uint64_t arrival);
   [[nodiscard]] bool console_answers();
   [[nodiscard]] Result<void> act(PowerAction action);
-  [[nodiscard]] Result<void> check_serial(UsbPlugged& there) const;
+  [[nodiscard]] Result<void> check_serial(const UsbPlugged& there) const;
 
   const UsbUnitConfig& config_;
   UsbContext& usb_;
