@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/describe/class.hpp>
+
 #include "harness/base/error.h"
 
 namespace hilmark {
@@ -24,6 +26,8 @@ struct ConsoleConfig {
   std::string line_end;  ///< instead of the command set's; empty: the command set's
   std::string prompt;    ///< the same
 };
+BOOST_DESCRIBE_STRUCT(ConsoleConfig, (),
+                      (transport, interface, baud, framing, dtr, rts, address, telnet, command, line_end, prompt))
 
 /// Holds all values against what they may be, and says what the transport lacks. The error (usage) begins with the key.
 [[nodiscard]] Result<void> check(const ConsoleConfig& config);

@@ -22,7 +22,7 @@ Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, Evide
                     .max_bytes = bench_unit.image.max_bytes};
   config.topic = "hilmark/" + bench_unit.id;
   config.commands_file = bench_unit.commands_file;
-  config.console = bench_unit.console_config();
+  config.console = bench_unit.console.config;
   config.settings.assign(bench_unit.settings.begin(), bench_unit.settings.end());
   const PowerFacts& power = bench_unit.power;
   config.power = {.hub = power.hub,

@@ -67,9 +67,9 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::pat
   unit.image = chip->image;
   unit.states = board->states;
   unit.console = board->console;
-  if (!lab_unit.console_address.empty()) unit.console.address = lab_unit.console_address;
-  if (!lab_unit.console_command.empty()) unit.console.command = lab_unit.console_command;
-  if (const auto console = check(unit.console_config()); !console) {
+  if (!lab_unit.console_address.empty()) unit.console.config.address = lab_unit.console_address;
+  if (!lab_unit.console_command.empty()) unit.console.config.command = lab_unit.console_command;
+  if (const auto console = check(unit.console.config); !console) {
     return fail(console.error(), "{}: its console", where());
   }
   unit.commands_file = commands->string();
@@ -115,22 +115,6 @@ UnitInfo BenchUnit::info() const {
   }
   info.timing = limits();
   return info;
-}
-
-ConsoleConfig BenchUnit::console_config() const {
-  ConsoleConfig config;
-  config.transport = console.transport;
-  if (console.interface) config.interface = static_cast<int>(*console.interface);
-  config.baud = static_cast<unsigned>(console.baud.value_or(config.baud));
-  if (!console.framing.empty()) config.framing = console.framing;
-  config.dtr = console.dtr;
-  config.rts = console.rts;
-  config.address = console.address;
-  config.telnet = console.telnet.value_or(config.telnet);
-  config.command = console.command;
-  config.line_end = console.line_end;
-  config.prompt = console.prompt;
-  return config;
 }
 
 std::string path_from_lab(const std::string& path, const std::filesystem::path& lab) {

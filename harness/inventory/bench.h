@@ -9,7 +9,6 @@
 
 #include <boost/describe/class.hpp>
 
-#include "drivers/console/console_config.h"
 #include "drivers/unit/unit.h"
 #include "harness/base/error.h"
 #include "harness/inventory/board_folders.h"
@@ -44,7 +43,6 @@ struct BenchUnit {
   /// What is not declared has the catalogue's limit.
   [[nodiscard]] Timing limits() const;
   [[nodiscard]] UnitInfo info() const;
-  [[nodiscard]] ConsoleConfig console_config() const;
 };
 BOOST_DESCRIBE_STRUCT(BenchUnit, (),
                       (id, kind, board, chip, port, serial, capabilities, timing, flasher, image, states, console,

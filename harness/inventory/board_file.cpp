@@ -63,18 +63,19 @@ std::string file_name(YamlMapping& mapping, const std::string& key) {
 ConsoleFacts read_console(YamlMapping& console) {
   constexpr std::int64_t max_number = 1'000'000'000;
   ConsoleFacts facts;
-  facts.transport = one_of(console, "transport", console_transports());
   facts.commands = file_name(console, "commands");
-  facts.interface = console.integer("interface", 0, max_number);
-  facts.baud = console.integer("baud", 1, max_number);
-  facts.framing = console.text("framing");
-  facts.line_end = console.text("line_end");
-  facts.prompt = console.text("prompt");
-  facts.dtr = yes_or_no(console, "dtr");
-  facts.rts = yes_or_no(console, "rts");
-  facts.telnet = yes_or_no(console, "telnet");
-  facts.address = console.text("address");
-  facts.command = console.texts("command");
+  ConsoleConfig& config = facts.config;
+  config.transport = one_of(console, "transport", console_transports());
+  if (const auto number = console.integer("interface", 0, max_number)) config.interface = static_cast<int>(*number);
+  config.baud = static_cast<unsigned>(console.integer("baud", 1, max_number).value_or(config.baud));
+  if (const std::string framing = console.text("framing"); !framing.empty()) config.framing = framing;
+  config.line_end = console.text("line_end");
+  config.prompt = console.text("prompt");
+  config.dtr = yes_or_no(console, "dtr");
+  config.rts = yes_or_no(console, "rts");
+  config.telnet = yes_or_no(console, "telnet").value_or(config.telnet);
+  config.address = console.text("address");
+  config.command = console.texts("command");
   return facts;
 }
 

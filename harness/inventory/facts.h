@@ -9,6 +9,8 @@
 
 #include <boost/describe/class.hpp>
 
+#include "drivers/console/console_config.h"
+
 namespace hilmark {
 
 struct FlasherFacts {
@@ -33,18 +35,10 @@ struct StateFacts {
 BOOST_DESCRIBE_STRUCT(StateFacts, (), (bootloader, application))
 
 struct ConsoleFacts {
-  std::string transport;  ///< one of console_transports()
-  std::string commands;   ///< the name of a file in boards/commands
-  // The rest as drivers/console/console_config.h has it; what is not said has its value there.
-  std::optional<std::int64_t> interface, baud;
-  std::string framing, line_end, prompt;
-  std::optional<bool> dtr, rts, telnet;
-  std::string address;               ///< tcp; the lab file's, too
-  std::vector<std::string> command;  ///< command; the lab file's, too
+  std::string commands;  ///< the name of a file in boards/commands
+  ConsoleConfig config;  ///< address and command may be the lab file's, too
 };
-BOOST_DESCRIBE_STRUCT(ConsoleFacts, (),
-                      (transport, commands, interface, baud, framing, line_end, prompt, dtr, rts, telnet, address,
-                       command))
+BOOST_DESCRIBE_STRUCT(ConsoleFacts, (), (commands, config))
 
 /// What is not declared has the catalogue's limit.
 struct TimingFacts {
