@@ -1,5 +1,6 @@
 #include "drivers/unit/unit_lock.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "harness/base/bytes.h"
 
@@ -46,6 +48,18 @@ std::string holder_of(const UniqueFd& fd) {
   return holder.empty() ? "another process" : holder;
 }
 
+/// Whether the kernel's list has an exclusive flock() on that file, and not only those who wait for one (proc(5)).
+bool is_locked(std::string_view list, const struct stat& file) {
+  const std::string place = fmt::format(" {:02x}:{:02x}:{} ", major(file.st_dev), minor(file.st_dev), file.st_ino);
+  while (!list.empty()) {
+    const std::string_view line = list.substr(0, list.find('\n'));
+    list.remove_prefix(std::min(line.size() + 1, list.size()));
+    const auto has = [&](std::string_view text) { return line.find(text) != std::string_view::npos; };
+    if (has(place) && has(" FLOCK ") && has(" WRITE ") && !has(" -> ")) return true;
+  }
+  return false;
+}
+
 std::string own_command() {
   std::string command;
   if (const auto content = read_file("/proc/self/cmdline")) command = as_text(*content);
@@ -73,6 +87,20 @@ Result<UnitLock> UnitLock::acquire(const std::string& name, IfHeld if_held, cons
   (void)!::ftruncate(fd.get(), 0);
   (void)!::pwrite(fd.get(), holder.data(), holder.size(), 0);
   return UnitLock(std::move(fd));
+}
+
+Result<std::optional<std::string>> UnitLock::holder(const std::string& name, const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / (name + ".lock");
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) {
+    return fail(ErrorKind::usage, "cannot open the lock {}: {}", file.string(), errno_text(errno));
+  }
+  const auto list = read_file("/proc/locks");
+  if (!list) return fail(ErrorKind::rig, "who holds {} cannot be seen: {}", file.string(), list.error().message);
+  if (!is_locked(as_text(*list), info)) return std::nullopt;
+  return holder_of(fd);
 }
 
 std::string lock_name(const std::string& port, const std::string& unit_id) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "harness/base/error.h"
@@ -19,6 +20,11 @@ class UnitLock {
   /// made), interrupted (a signal came while waiting).
   [[nodiscard]] static Result<UnitLock> acquire(const std::string& name, IfHeld if_held = IfHeld::refuse,
                                                 const std::filesystem::path& folder = default_lock_folder);
+  /// Who holds it, as "pid 4711: hilmark run"; nothing if nobody does. Looks only: it takes no lock, so that nobody is
+  /// refused for it, and makes no file. A holder that this process's namespace of pids does not show is not seen.
+  /// Errors: usage (a lock file that cannot be opened), rig (no /proc/locks).
+  [[nodiscard]] static Result<std::optional<std::string>> holder(
+      const std::string& name, const std::filesystem::path& folder = default_lock_folder);
 
  private:
   explicit UnitLock(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "drivers/unit/unit.h"
+#include "harness/base/bytes.h"
 #include "harness/base/temporary_folder.h"
 
 namespace hilmark {
@@ -40,6 +41,28 @@ TEST_F(Lock, ASecondOneIsRefusedAndNamesTheHolder) {
   EXPECT_THAT(second.error().message, HasSubstr(fmt::format("usb-1-1 is held by pid {}: ", ::getpid())));
   EXPECT_THAT(second.error().message, HasSubstr("unit_test"));
   EXPECT_TRUE(acquire("usb-1-2")) << "another port is another lock";
+}
+
+TEST_F(Lock, ALookNamesTheHolderAndTakesNothing) {
+  const auto look = [&](const std::string& name) { return UnitLock::holder(name, folder / "locks"); };
+  const auto none = look("usb-1-1");
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_EQ(*none, std::nullopt);
+  EXPECT_FALSE(std::filesystem::exists(folder / "locks")) << "a look makes nothing";
+  {
+    const auto first = acquire("usb-1-1");
+    ASSERT_TRUE(first);
+    const auto held = look("usb-1-1");
+    ASSERT_TRUE(held && *held);
+    EXPECT_THAT(**held, testing::StartsWith(fmt::format("pid {}: ", ::getpid())));
+    EXPECT_EQ(*look("usb-1-2"), std::nullopt);
+  }
+  const auto before = read_file(folder / "locks/usb-1-1.lock").value();
+  EXPECT_FALSE(before.empty());
+  EXPECT_EQ(look("usb-1-1").value(), std::nullopt) << "what its last holder wrote stands there still";
+  EXPECT_EQ(read_file(folder / "locks/usb-1-1.lock").value(), before);
+  std::filesystem::create_symlink(folder / "elsewhere", folder / "locks/usb-1-3.lock");
+  EXPECT_EQ(look("usb-1-3").error().kind, ErrorKind::usage);
 }
 
 TEST_F(Lock, OfAKilledProcessIsFree) {

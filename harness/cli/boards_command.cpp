@@ -63,7 +63,7 @@ Result<int> scan(bool json) {
                device.serial.empty() ? "-" : printable(device.serial), name_of(seen.state),
                seen.boards.empty() ? "no board file names these ids" : fmt::format("{}", fmt::join(seen.boards, ", ")));
     if (!seen.trouble.empty()) fmt::print("{:10} {}\n", "", printable(seen.trouble));
-    if (!seen.holder.empty()) fmt::print("{:10} {}\n", "", printable(seen.holder));
+    if (!seen.holder.empty()) fmt::print("{:10} held by {}\n", "", printable(seen.holder));
   }
   if (json) fmt::print("{}\n", boost::json::serialize(boost::json::object{{"version", 1}, {"devices", list}}));
   if (!json && devices->empty()) fmt::print(stderr, "nothing is plugged in\n");

@@ -34,16 +34,22 @@ class Boards(unittest.TestCase):
         # The wrapper holds the lock of port 1-2, by the name that the rig gives it, while the scan runs.
         holder = (
             "import fcntl, os, pathlib, subprocess, sys\n"
+            "name = pathlib.Path(os.environ['UMOCKDEV_DIR']).name + '-1-2.lock'\n"
             "folder = pathlib.Path('/run/lock/hilmark')\n"
-            "before = set(folder.glob('*1-2*')) if folder.exists() else set()\n"
-            "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
-            "[ours] = [each for each in folder.glob('*1-2*') if each not in before]\n"
-            "with open(ours, 'r+') as file:\n"
+            "if not folder.exists():\n"
+            "    folder.mkdir(exist_ok=True)\n"
+            "    folder.chmod(0o1777)\n"
+            "with open(folder / name, 'w') as file:\n"
             "    fcntl.flock(file, fcntl.LOCK_EX)\n"
-            "    sys.exit(subprocess.run(sys.argv[1:]).returncode)\n"
+            "    print(f'pid {os.getpid()}: test', file=file, flush=True)\n"
+            "    status = subprocess.run(sys.argv[1:]).returncode\n"
+            "    for port in ('1-1', '1-3'):\n"
+            "        assert not (folder / name.replace('1-2', port)).exists(), 'a scan takes no lock'\n"
+            "    os.unlink(file.name)\n"
+            "    sys.exit(status)\n"
         )
         devices = self.scan(sys.executable, "-c", holder)
-        self.assertIn("held", devices["1-2"]["holder"])
+        self.assertRegex(devices["1-2"]["holder"], r"^pid \d+: test$")
         self.assertEqual(devices["1-1"]["holder"], "")
 
     def test_udev_rules_are_printed_and_written(self):

@@ -1,5 +1,6 @@
 #include "harness/inventory/scan.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/ranges.h>
@@ -36,8 +37,13 @@ void look_at(const UsbContext& usb, ScannedDevice& seen) {
   } else {
     seen.trouble = opened.error().error.message;
   }
-  const auto lock = UnitLock::acquire(lock_name(seen.device.port, ""));
-  if (!lock) seen.holder = lock.error().message;
+  if (seen.boards.empty()) return;
+  const auto holder = UnitLock::holder(lock_name(seen.device.port, ""));
+  if (holder) {
+    seen.holder = holder->value_or("");
+  } else if (seen.trouble.empty()) {
+    seen.trouble = holder.error().message;
+  }
 }
 
 }  // namespace
@@ -66,8 +72,11 @@ Result<std::vector<ScannedDevice>> scan_devices(const UsbContext& usb, const Boa
     for (const State state : {State::bootloader, State::application}) {
       const auto boards = known->find({to_text(plugged.id), state});
       if (boards == known->end()) continue;
-      seen.state = state;
-      seen.boards = boards->second;
+      if (seen.boards.empty()) seen.state = state;
+      for (const std::string& board : boards->second) {
+        const bool named = std::find(seen.boards.begin(), seen.boards.end(), board) != seen.boards.end();
+        if (!named) seen.boards.push_back(board);
+      }
     }
     look_at(usb, seen);
     devices.push_back(std::move(seen));

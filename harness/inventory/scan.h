@@ -14,9 +14,11 @@ namespace hilmark {
 struct ScannedDevice {
   UsbPlugged device;  ///< with its serial number, where we may open it
   enum class State { unknown, bootloader, application } state = State::unknown;
-  std::vector<std::string> boards;  ///< whose files name its ids in that state; several may share a chip's bootloader
-  std::string trouble;              ///< why we may not open it, and what to do; empty: we may
-  std::string holder;               ///< who has locked its port; empty: nobody
+  /// Whose files name its ids, those in that state first; several may share a chip's bootloader, and one's application
+  /// may have another's bootloader's ids: then `state` is bootloader.
+  std::vector<std::string> boards;
+  std::string trouble;  ///< why we may not open it, or not see who holds it, and what to do; empty: we may
+  std::string holder;   ///< who has locked its port, "pid 4711: hilmark run"; empty: nobody, or it is no board's
 };
 [[nodiscard]] std::string_view name_of(ScannedDevice::State state);  ///< "bootloader"
 
