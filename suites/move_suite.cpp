@@ -38,8 +38,9 @@ EvidencePtr expect_move(Bench& bench, const cloud::Place& to, CertificateMode mo
       bench.rests_on(connack);
       elsewhere = fmt::format("; last landed in account {}", connack->text("account"));
     }
-    throw ClaimFailed(fmt::format("told the endpoint of account {}, it was not served within {}; connections since: {}{}",
-                                  to.account, in_ms(bench.reconnect_limit()), attempts.size(), elsewhere));
+    throw ClaimFailed(
+        fmt::format("told the endpoint of account {}, it was not served within {}; connections since: {}{}", to.account,
+                    in_ms(bench.reconnect_limit()), attempts.size(), elsewhere));
   }
   bench.rests_on(served);
   EXPECT_THAT(Landing::from(served),
