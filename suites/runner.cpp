@@ -60,6 +60,8 @@ class Session {
     not_ready_ = std::move(why);
     runs_ = runs;
   }
+  /// A connection was seen before the first case.
+  void has_come() { has_come_ = true; }
   void add_failure(std::string text) { bench_.findings().failures.push_back(std::move(text)); }
   /// The unit is gone from the bench, so nothing more can be judged.
   [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
@@ -134,7 +136,10 @@ class Session {
     } else if (!blocker.empty()) {
       unproven_[test_case.id] = blocker;
     }
-    if (test_case.id == control_of_all) never_came_ = bench_.seen("tcp_accepted", 0).empty();
+    if (test_case.id == control_of_all) {
+      has_come_ = has_come_ || !bench_.seen("tcp_accepted", 0).empty();
+      never_came_ = !has_come_;
+    }
     json::value error_type;
     if (judgement.verdict == Verdict::error) error_type = "rig";
     if (judgement.verdict == Verdict::inconclusive) error_type = "inconclusive";
@@ -169,7 +174,8 @@ class Session {
   int round_ = 0;
   /// Failed, inconclusive or blocked in this round, and the case at its root: what depends on them is blocked by that.
   std::map<std::string, std::string> unproven_;
-  bool never_came_ = false;  ///< in the control of all others not one connection was seen
+  bool has_come_ = false;    ///< a connection was seen, be it before the first case
+  bool never_came_ = false;  ///< in the control of all others, and before it, not one connection was seen
   std::optional<Error> lost_;
   std::optional<Error> not_ready_;
   bool runs_ = false;  ///< though it is not ready
@@ -280,6 +286,8 @@ Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, c
   progress("provision", 0);
   try {
     bench.provision();
+    // Whether it comes at all is seen before its first reset, which would else be a matter of who is faster.
+    (void)bench.await_kind("tcp_accepted", 0, bench.connect_limit());
   } catch (const Inconclusive& error) {
     return fail(ErrorKind::unit, "provisioning {}: {}", unit.info().id, error.what());
   } catch (const std::exception& error) {
@@ -333,6 +341,7 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
   if (outcome || unit_said_no) {
     Session session(bench, evidence, clock, sink, stop);
     if (unit_said_no) session.not_ready(outcome.error(), runs);
+    if (!bench.seen("tcp_accepted", 0).empty()) session.has_come();
     run_tests(session, settings);
     outcome = session.lost() ? Result<void>(fail(*session.lost())) : Result<void>();
   }
