@@ -1,12 +1,21 @@
 #!/usr/bin/env python3
-"""Whether docs/detection.md tells of this suite: the same defects, listed by the same cases.
+"""Whether docs/detection.md tells of this suite: the same defects, listed by the same cases, with the same reasons where others
+fail too.
 
-usage: check_detection.py HILMARK FILE      ends with 1 and says what differs
+usage: check_detection.py HILMARK FILE DEFECTS      ends with 1 and says what differs
 """
 import json
 import re
 import subprocess
 import sys
+
+import yaml
+
+
+def section(path, title):
+    with open(path, encoding="utf-8") as file:
+        found = re.search(rf"\n## {title}\n(.*?)(\n## |\Z)", file.read(), re.DOTALL)
+    return found[1].splitlines() if found else []
 
 
 def listed_by(hilmark):
@@ -20,9 +29,7 @@ def listed_by(hilmark):
 
 def told_by(path):
     cases = {}
-    with open(path, encoding="utf-8") as file:
-        table = re.search(r"\n## Seeded defects\n(.*?)(\n## |\Z)", file.read(), re.DOTALL)
-    for line in table[1].splitlines() if table else []:
+    for line in section(path, "Seeded defects"):
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) < 5 or cells[1] in ("defect", "---"):
             continue
@@ -30,8 +37,19 @@ def told_by(path):
     return cases
 
 
+def reasons_given(defects):
+    with open(defects, encoding="utf-8") as file:
+        entries = yaml.safe_load(file)["defects"]
+    return {(case, defect): reason for defect, entry in entries.items() for case, reason in (entry.get("also") or {}).items()}
+
+
+def reasons_told(path):
+    lines = (re.fullmatch(r"- (\S+) on (\S+): (.*)\.", line) for line in section(path, "Why others fail too"))
+    return {(line[1], line[2]): line[3] for line in lines if line}
+
+
 def main():
-    hilmark, path = sys.argv[1:]
+    hilmark, path, defects = sys.argv[1:]
     suite, told = listed_by(hilmark), told_by(path)
     faults = [f"{defect}: not in the table" for defect in sorted(suite.keys() - told.keys())]
     faults += [f"{defect}: in the table, but listed by no case" for defect in sorted(told.keys() - suite.keys())]
@@ -39,6 +57,12 @@ def main():
         f"{defect}: listed by {', '.join(sorted(suite[defect]))}; the table says {', '.join(sorted(told[defect]))}"
         for defect in sorted(suite.keys() & told.keys())
         if suite[defect] != told[defect]
+    ]
+    given = reasons_given(defects)
+    faults += [
+        f"{case} on {defect}: says \"{reason}\"; {defects} says \"{given.get((case, defect), 'nothing')}\""
+        for (case, defect), reason in sorted(reasons_told(path).items())
+        if given.get((case, defect)) != reason
     ]
     for fault in faults:
         print(f"{path}: {fault}")

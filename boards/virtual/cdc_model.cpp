@@ -71,14 +71,16 @@ UsbDescriptors application_descriptors(const std::string& serial, const Applicat
 
 }  // namespace
 
-CdcModel::CdcModel(const std::string& serial, const ApplicationKind& kind, MonotonicClock clock)
-    : UsbDevice(application_descriptors(serial, kind)), kind_(kind), clock_(std::move(clock)) {}
+CdcModel::CdcModel(const std::string& serial, const ApplicationKind& kind, MonotonicClock clock,
+                   const TransferFaults& faults)
+    : UsbDevice(application_descriptors(serial, kind)), kind_(kind), clock_(std::move(clock)), faults_(faults) {}
 
 BulkStep CdcModel::bulk_out(std::uint8_t endpoint, ByteView data) {
   if (endpoint != data_out) return {Handshake::stall, 0};
   if (data.empty()) return {Handshake::ack, 0};
   const std::size_t size = std::min(data.size(), input_bytes - input_.size());
   if (size == 0) return {Handshake::nak, 0};
+  if (struck_by(faults_)) return {Handshake::stall, 0};
   input_.insert(input_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size));
   emit({DeviceEvent::Kind::console_input});
   return {Handshake::ack, size};
@@ -89,6 +91,7 @@ BulkStep CdcModel::bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) 
   if (endpoint != data_in) return {Handshake::stall, 0};
   const std::size_t size = std::min(into.size(), output_.size());
   if (size == 0) return {Handshake::nak, 0};
+  if (struck_by(faults_)) return {Handshake::stall, 0};
   const auto end = output_.begin() + static_cast<std::ptrdiff_t>(size);
   std::copy(output_.begin(), end, into.begin());
   output_.erase(output_.begin(), end);
@@ -108,6 +111,7 @@ void CdcModel::consume_input(std::size_t bytes) {
 }
 
 std::optional<std::size_t> CdcModel::class_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
+  if (struck_by(faults_)) return std::nullopt;
   if (setup.index == control_interface) return console_request(setup, data);
   if (setup.index != way_down_interface) return std::nullopt;
   return kind_.way_down == ApplicationKind::WayDown::dfu ? dfu_request(setup, data) : reset_request(setup);

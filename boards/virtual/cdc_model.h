@@ -38,7 +38,7 @@ class CdcModel : public UsbDevice {
   static constexpr std::size_t input_bytes = 2048;
 
   explicit CdcModel(const std::string& serial, const ApplicationKind& kind = {},
-                    MonotonicClock clock = &std::chrono::steady_clock::now);
+                    MonotonicClock clock = &std::chrono::steady_clock::now, const TransferFaults& faults = {});
 
   [[nodiscard]] BulkStep bulk_out(std::uint8_t endpoint, ByteView data) override;
   [[nodiscard]] BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) override;
@@ -67,6 +67,7 @@ class CdcModel : public UsbDevice {
   std::array<std::uint8_t, 7> line_coding_{0x00, 0xc2, 0x01, 0x00, 0, 0, 8};  // 115200 8N1
   const ApplicationKind kind_;
   MonotonicClock clock_;
+  TransferFaults faults_;
   std::chrono::steady_clock::time_point detach_until_;  // without will_detach
   bool detached_ = false;
 };

@@ -31,10 +31,7 @@ std::optional<std::size_t> DfuBootloader::class_request(const SetupPacket& setup
       request == DfuRequest::upload || request == DfuRequest::get_status || request == DfuRequest::get_state;
   if (setup.request_type != (asks ? from_interface : to_interface) || setup.index != 0) return std::nullopt;
 
-  ++transfers_;
-  if (transfers_ == faults_.unplug_at) pull_out();
-  if (pulled_out()) return std::nullopt;
-  if (transfers_ == faults_.stall_at) return stall();
+  if (struck_by(faults_.bootloader)) return stall();
   const bool busy = state_ == DfuState::dn_busy || state_ == DfuState::manifest;
   if (busy && insists_on_poll_time() && clock_() < quiet_until_) return stall();
   if (request == DfuRequest::get_status) return report_status(data);
@@ -97,8 +94,8 @@ milliseconds DfuBootloader::poll() {
 milliseconds DfuBootloader::begin_operation() {
   status_ = DfuStatus::ok;
   const milliseconds duration = start_operation() + faults_.busy;
-  for (const Faults::StatusAtBlock& fault : faults_.status_at) {
-    if (fault.block == block_) status_ = static_cast<DfuStatus>(fault.status);
+  for (const Faults::StatusAt& fault : faults_.dfu_status_at) {
+    if (fault.at == block_) status_ = static_cast<DfuStatus>(fault.status);
   }
   return duration;
 }

@@ -118,7 +118,6 @@ class DfuBootloader : public UsbDevice {
   Bytes block_data_;
   std::chrono::steady_clock::time_point busy_until_;
   std::chrono::steady_clock::time_point quiet_until_;  // the poll time that was answered last
-  unsigned transfers_ = 0;
   bool leaving_ = false;
 };
 

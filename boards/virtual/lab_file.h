@@ -18,7 +18,7 @@ struct UnitSpec {
   unsigned port = 0;  // of bus 1's hub, from 1 on
   std::string serial;
   bool tty = false;         // its console is /dev/ttyACM…, too
-  Faults faults;            // of its bootloader
+  Faults faults;
   DfuManners manners;       // of a bootloader of protocol "dfu"
   bool will_detach = true;  // of its application
   std::string chip;

@@ -1,6 +1,7 @@
 #include "boards/virtual/picoboot_model.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace virtual_lab {
 namespace {
@@ -68,8 +69,13 @@ bool moves_data(std::uint8_t id) { return id == flash_write || id == flash_read;
 
 }  // namespace
 
-PicobootModel::PicobootModel(FlashMemory& flash, const std::string& serial, Chip chip, UsbIds ids)
-    : UsbDevice(bootsel_descriptors(chip, ids, serial)), flash_(flash), chip_(chip) {}
+PicobootModel::PicobootModel(FlashMemory& flash, const std::string& serial, Chip chip, UsbIds ids, Faults faults,
+                             MonotonicClock clock)
+    : UsbDevice(bootsel_descriptors(chip, ids, serial)),
+      flash_(flash),
+      chip_(chip),
+      faults_(std::move(faults)),
+      clock_(std::move(clock)) {}
 
 void PicobootModel::reset() {
   stage_ = Stage::command;
@@ -83,7 +89,7 @@ void PicobootModel::reset() {
 std::optional<std::size_t> PicobootModel::class_request(const SetupPacket& setup, std::span<std::uint8_t> data) {
   constexpr std::uint8_t vendor_to_interface = 0x41;
   constexpr std::uint8_t vendor_from_interface = 0xc1;
-  if (setup.index != interface_number) return std::nullopt;
+  if (setup.index != interface_number || struck_by(faults_.bootloader)) return std::nullopt;
   if (setup.request_type == vendor_to_interface && setup.request == interface_reset) {
     reset();
     return 0;
@@ -102,6 +108,8 @@ std::optional<std::size_t> PicobootModel::class_request(const SetupPacket& setup
 
 BulkStep PicobootModel::bulk_out(std::uint8_t endpoint, ByteView data) {
   if (endpoint != command_out || halted_) return {Handshake::stall, 0};
+  const bool awaits = stage_ != Stage::data_in && stage_ != Stage::ack_in;
+  if (awaits && struck_by(faults_.bootloader)) return {Handshake::stall, 0};
   switch (stage_) {
     case Stage::command:
       begin(data);
@@ -122,8 +130,10 @@ BulkStep PicobootModel::bulk_out(std::uint8_t endpoint, ByteView data) {
 
 BulkStep PicobootModel::bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) {
   if (endpoint != command_in || halted_) return {Handshake::stall, 0};
+  const bool gives = stage_ == Stage::data_in || stage_ == Stage::ack_in;
+  if (!gives || busy()) return {Handshake::nak, 0};
+  if (struck_by(faults_.bootloader)) return {Handshake::stall, 0};
   if (stage_ == Stage::data_in) return give_data(into);
-  if (stage_ != Stage::ack_in) return {Handshake::nak, 0};
   acknowledge();
   return {Handshake::ack, 0};
 }
@@ -136,14 +146,20 @@ void PicobootModel::begin(ByteView packet) {
   command_ = {read_u32(packet, 4), packet[8], packet[9], read_u32(packet, 12),
               Bytes(packet.begin() + 16, packet.end())};
   in_progress_ = true;
+  ++commands_;
   status_ = check(command_);
+  for (const Faults::StatusAt& fault : faults_.picoboot_status_at) {
+    if (fault.at == commands_) status_ = static_cast<PicobootStatus>(fault.status);
+  }
   if (status_ == PicobootStatus::ok && moves_data(command_.id) && command_.transfer_bytes > 0) {
     address_ = read_u32(command_.arguments, 0);
     left_ = command_.transfer_bytes;
+    if (command_.id == flash_read && faults_.short_upload == commands_) left_ /= 2;
     stage_ = command_.id == flash_read ? Stage::data_in : Stage::data_out;
     return;
   }
   if (status_ == PicobootStatus::ok) status_ = run(command_);
+  if (command_.id == flash_erase) busy_until_ = clock_() + faults_.busy;
   if (status_ != PicobootStatus::ok) {
     (void)refuse(status_);
     return;
@@ -226,6 +242,7 @@ std::size_t PicobootModel::take(ByteView data) {
 void PicobootModel::program_page() {
   // The last page is filled with zeros. Whether the cells took it, the ROM does not look.
   page_.resize(page_bytes, 0);
+  busy_until_ = clock_() + faults_.busy;
   (void)flash_.program(address_ - flash_.layout().base, page_);
   address_ += page_bytes;
   page_.clear();
@@ -238,10 +255,20 @@ BulkStep PicobootModel::give_data(std::span<std::uint8_t> into) {
   if (flash_.read(address_ - flash_.layout().base, into.first(size)) != FlashResult::done) {
     return refuse(PicobootStatus::invalid_address);
   }
+  if (faults_.corrupt_flash && *faults_.corrupt_flash >= address_ && *faults_.corrupt_flash - address_ < size) {
+    into[*faults_.corrupt_flash - address_] ^= 1;
+  }
   address_ += size;
   left_ -= size;
   if (left_ == 0) stage_ = Stage::ack_out;
   return {Handshake::ack, size};
+}
+
+bool PicobootModel::busy() {
+  const auto left = busy_until_ - clock_();
+  if (stage_ != Stage::ack_in || left <= left.zero()) return false;
+  emit({.kind = DeviceEvent::Kind::retry, .delay = std::chrono::ceil<std::chrono::milliseconds>(left)});
+  return true;
 }
 
 void PicobootModel::acknowledge() {

@@ -3,8 +3,10 @@
 // RP2350 datasheet, the chapter of that name.
 #pragma once
 
+#include <chrono>
 #include <string>
 
+#include "boards/virtual/dfu_bootloader.h"
 #include "boards/virtual/flash_memory.h"
 #include "boards/virtual/usb_device.h"
 
@@ -22,7 +24,7 @@ enum class PicobootStatus : std::uint32_t {
   invalid_argument = 11,  // RP2350 alone
 };
 
-// Operations take no time: they are done once their last byte is there.
+// Operations take no time (but by a fault): they are done once their last byte is there.
 class PicobootModel : public UsbDevice {
  public:
   enum class Chip { rp2040, rp2350 };
@@ -35,7 +37,8 @@ class PicobootModel : public UsbDevice {
   static constexpr std::uint32_t page_bytes = 256;
 
   // `flash` outlives this; its sectors are of sector_bytes.
-  PicobootModel(FlashMemory& flash, const std::string& serial, Chip chip, UsbIds ids);
+  PicobootModel(FlashMemory& flash, const std::string& serial, Chip chip, UsbIds ids, Faults faults = {},
+                MonotonicClock clock = &std::chrono::steady_clock::now);
 
   [[nodiscard]] BulkStep bulk_out(std::uint8_t endpoint, ByteView data) override;
   [[nodiscard]] BulkStep bulk_in(std::uint8_t endpoint, std::span<std::uint8_t> into) override;
@@ -70,10 +73,16 @@ class PicobootModel : public UsbDevice {
   [[nodiscard]] BulkStep give_data(std::span<std::uint8_t> into);
   void program_page();
   void acknowledge();
+  // Whether an operation is still under way; then it is said when to ask again.
+  [[nodiscard]] bool busy();
   BulkStep refuse(PicobootStatus status);
 
   FlashMemory& flash_;
   const Chip chip_;
+  Faults faults_;
+  MonotonicClock clock_;
+  std::chrono::steady_clock::time_point busy_until_;
+  unsigned commands_ = 0;  // since it came onto the bus
   Stage stage_ = Stage::command;
   Command command_;
   PicobootStatus status_ = PicobootStatus::ok;

@@ -1,5 +1,7 @@
 #include "boards/virtual/picoboot_model.h"
 
+#include <optional>
+
 #include <gtest/gtest.h>
 
 namespace virtual_lab {
@@ -17,7 +19,12 @@ class Picoboot : public testing::Test {
   Picoboot()
       : cells(flash_bytes, 0x00),
         flash(*FlashLayout::parse("@Flash /0x10000000/16*004Kg"), cells),
-        model(flash, "V1", Chip::rp2040, {0x2e8a, 0x0003}) {}
+        model(plug()) {}
+
+  PicobootModel& plug(std::string_view faults = "") {
+    return plugged.emplace(flash, "V1", Chip::rp2040, UsbIds{0x2e8a, 0x0003}, Faults::parse(faults).value(),
+                           [this] { return now; });
+  }
 
   static Bytes packet(std::uint8_t id, Bytes arguments, std::uint32_t transfer_bytes = 0, std::uint32_t token = 7) {
     Bytes bytes;
@@ -79,7 +86,9 @@ class Picoboot : public testing::Test {
 
   std::vector<std::uint8_t> cells;
   FlashMemory flash;
-  PicobootModel model;
+  std::chrono::steady_clock::time_point now;
+  std::optional<PicobootModel> plugged;
+  PicobootModel& model;  // what is plugged
 };
 
 TEST_F(Picoboot, DescribesMassStorageAndPicoboot) {
@@ -247,6 +256,63 @@ TEST_F(Picoboot, StallsWhatItDoesNotHave) {
   Bytes shorter(8);
   EXPECT_FALSE(model.control({0xc1, 0x42, 0, 1, 8}, shorter));
   EXPECT_FALSE(model.control({0xa1, 0xfe, 0, 0, 16}, data)) << "GET_MAX_LUN";
+}
+
+using PicobootFaults = Picoboot;
+
+TEST_F(PicobootFaults, ATransferIsStalledAndTheNextIsNot) {
+  plug("stall-at=2");
+  EXPECT_EQ(send(packet(0x06, {})).handshake, Handshake::ack);
+  EXPECT_FALSE(acknowledged());
+  EXPECT_TRUE(acknowledged());
+}
+
+TEST_F(PicobootFaults, TheCableGoesBeforeATransferIsAnswered) {
+  plug("unplug-at=3");
+  EXPECT_TRUE(command(0x06, {}));
+  EXPECT_EQ(send(packet(0x06, {})).handshake, Handshake::stall);
+  EXPECT_TRUE(model.pulled_out());
+  EXPECT_EQ(model.take_events().at(0).kind, DeviceEvent::Kind::unplug);
+  EXPECT_FALSE(command(0x06, {}));
+}
+
+TEST_F(PicobootFaults, FromATransferOnNothingIsAnswered) {
+  plug("silent-at=3");
+  EXPECT_TRUE(command(0x06, {}));
+  EXPECT_FALSE(model.silent());
+  (void)send(packet(0x06, {}));
+  EXPECT_TRUE(model.silent());
+  Bytes data(16);
+  EXPECT_FALSE(model.control({0xc1, 0x42, 0, 1, 16}, data));
+}
+
+TEST_F(PicobootFaults, BusyForLongIsNoAnswer) {
+  plug("busy-ms=500");
+  EXPECT_EQ(send(packet(0x03, words({base, 4096}))).handshake, Handshake::ack);
+  Bytes into(64);
+  EXPECT_EQ(model.bulk_in(in, into).handshake, Handshake::nak);
+  const auto events = model.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::retry);
+  EXPECT_EQ(events[0].delay.count(), 500);
+  now += events[0].delay;
+  EXPECT_TRUE(acknowledged());
+}
+
+TEST_F(PicobootFaults, ACommandEndsInThatStatus) {
+  plug("status=BAD_ALIGNMENT@2");
+  EXPECT_TRUE(command(0x06, {}));
+  EXPECT_FALSE(command(0x03, words({base, 4096})));
+  expect_refused(PicobootStatus::bad_alignment, 0x03);
+}
+
+TEST_F(PicobootFaults, AReadIsCutShortOrReadsWrong) {
+  plug("short-upload@2,corrupt-flash@0x10000001");
+  ASSERT_TRUE(command(0x03, words({base, 4096})));
+  EXPECT_EQ(send(packet(0x84, words({base, 8}), 8)).handshake, Handshake::ack);
+  Bytes into(64);
+  EXPECT_EQ(model.bulk_in(in, into).bytes, 4U);
+  EXPECT_EQ(Bytes(into.begin(), into.begin() + 4), (Bytes{0xff, 0xfe, 0xff, 0xff}));
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ constexpr std::uint8_t configuration_type = 2;
 constexpr std::uint8_t string_type = 3;
 constexpr std::uint8_t interface_type = 4;
 constexpr std::uint8_t endpoint_type = 5;
+constexpr std::size_t interface_bytes = 9;
+constexpr std::size_t endpoint_bytes = 7;
 constexpr std::size_t max_string_characters = 126;
 
 }  // namespace
@@ -32,8 +34,9 @@ std::vector<UsbInterface> UsbDescriptors::interfaces() const {
   std::vector<UsbInterface> found;
   for (std::size_t at = 0; at + 2 <= configuration.size() && configuration[at] >= 2; at += configuration[at]) {
     const ByteView one = ByteView(configuration).subspan(at);
-    if (one[1] == interface_type) found.push_back(UsbInterface{one[2], one[5], one[6], one[7], one[8], {}});
-    if (one[1] == endpoint_type && !found.empty()) found.back().endpoints.push_back(one[2]);
+    if (one.size() < one[0]) break;
+    if (one[1] == interface_type && one[0] >= interface_bytes) found.push_back(UsbInterface{one[2], one[5], one[6], one[7], one[8], {}});
+    if (one[1] == endpoint_type && one[0] >= endpoint_bytes && !found.empty()) found.back().endpoints.push_back(one[2]);
   }
   return found;
 }
@@ -58,8 +61,18 @@ Bytes configuration_descriptor(const ConfigurationShape& shape, const Bytes& wha
 }
 
 std::optional<std::size_t> UsbDevice::control(const SetupPacket& setup, std::span<std::uint8_t> data) {
-  if (data.size() != setup.length) return std::nullopt;
+  if (data.size() != setup.length || silent_) return std::nullopt;
   return setup.is_standard() ? standard_request(setup, data) : class_request(setup, data);
+}
+
+bool UsbDevice::struck_by(TransferFaults& faults) {
+  const TransferFaults::Strike strike = faults.next();
+  if (strike == TransferFaults::Strike::unplug) {
+    pulled_out_ = true;
+    emit({DeviceEvent::Kind::unplug});
+  }
+  if (strike == TransferFaults::Strike::silence) silent_ = true;
+  return strike != TransferFaults::Strike::none || pulled_out_;
 }
 
 BulkStep UsbDevice::bulk_out(std::uint8_t /*endpoint*/, ByteView /*data*/) { return {Handshake::stall, 0}; }

@@ -2,6 +2,7 @@
 // threads: whoever carries the transfers asks, and holds the board's lock meanwhile. Chapter numbers: USB 2.0.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "boards/virtual/faults.h"
 #include "boards/virtual/little_endian.h"
 
 namespace virtual_lab {
@@ -45,10 +47,12 @@ struct DeviceEvent {
     port_power,        // hub: `port` is to be switched `on`
     console_input,     // bytes from the host wait for the firmware
     unplug,            // a fault's: the cable goes, as by `virtual-lab ctl unplug`
+    retry,             // what an endpoint answered NAK is to be tried again after `delay`
   };
   Kind kind;
   unsigned port = 0;
   bool on = false;
+  std::chrono::milliseconds delay{0};
 };
 
 // idVendor and idProduct.
@@ -108,6 +112,8 @@ class UsbDevice {
   virtual ~UsbDevice() = default;
 
   [[nodiscard]] const UsbDescriptors& descriptors() const { return descriptors_; }
+  // A lab may have it say something else of itself. Before it comes onto the bus.
+  void describe_as(UsbDescriptors descriptors) { descriptors_ = std::move(descriptors); }
 
   // `data` has setup.length bytes: the data stage to the device, or room for the one to the host. Returns the bytes
   // that were transferred; nothing for a stall.
@@ -118,6 +124,8 @@ class UsbDevice {
   // From then on no transfer is answered, the one under way neither: whoever carries them gives the host the error of a
   // device that does not respond, not a stall.
   [[nodiscard]] bool pulled_out() const { return pulled_out_; }
+  // The same, but the device stays: whoever carries the transfers lets them wait for ever.
+  [[nodiscard]] bool silent() const { return silent_; }
 
   [[nodiscard]] std::vector<DeviceEvent> take_events() { return std::exchange(events_, {}); }
 
@@ -125,10 +133,8 @@ class UsbDevice {
   [[nodiscard]] virtual std::optional<std::size_t> class_request(const SetupPacket& setup,
                                                                  std::span<std::uint8_t> data) = 0;
   void emit(DeviceEvent event) { events_.push_back(event); }
-  void pull_out() {
-    pulled_out_ = true;
-    emit({DeviceEvent::Kind::unplug});
-  }
+  // Counts a transfer. If true its answer is a stall, or none at all: see pulled_out() and silent().
+  [[nodiscard]] bool struck_by(TransferFaults& faults);
   // Copies as much of `answer` as the host has room for.
   [[nodiscard]] static std::size_t give(ByteView answer, std::span<std::uint8_t> room);
 
@@ -139,6 +145,7 @@ class UsbDevice {
   UsbDescriptors descriptors_;
   std::vector<DeviceEvent> events_;
   bool pulled_out_ = false;
+  bool silent_ = false;
 };
 
 }  // namespace virtual_lab

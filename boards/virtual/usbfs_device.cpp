@@ -97,6 +97,7 @@ int UsbfsDevice::control(ClientId client, const SetupPacket& setup, std::span<st
   if (error != 0) return -error;
   const auto transferred = model_->control(setup, data);
   after_model_call();
+  if (model_->silent()) return -ETIMEDOUT;  // its client has no patience here
   return transferred ? static_cast<int>(*transferred) : refusal();
 }
 
@@ -169,6 +170,7 @@ bool UsbfsDevice::has_interface(unsigned interface) const {
 void UsbfsDevice::run_control(Urb& urb) {
   const SetupPacket setup = SetupPacket::parse(urb.data);
   const auto transferred = model_->control(setup, std::span(urb.data).subspan(SetupPacket::size_bytes, setup.length));
+  if (model_->silent()) return;  // until it is discarded
   if (transferred) urb.actual_bytes = *transferred;
   finish(urb, transferred ? 0 : refusal());
 }
@@ -187,9 +189,10 @@ void UsbfsDevice::run_endpoint(std::uint8_t endpoint) {
 }
 
 bool UsbfsDevice::step(Urb& urb) {
+  if (model_->silent()) return false;
   if (urb.to_host()) {
     const BulkStep answer = model_->bulk_in(urb.endpoint, urb.data);
-    if (answer.handshake == Handshake::nak) return false;
+    if (answer.handshake == Handshake::nak || model_->silent()) return false;
     urb.actual_bytes = answer.bytes;
     const bool too_short = urb.short_is_an_error && answer.bytes < urb.data.size();
     finish(urb, answer.handshake == Handshake::stall ? refusal() : (too_short ? -EREMOTEIO : 0));
@@ -198,7 +201,7 @@ bool UsbfsDevice::step(Urb& urb) {
   // An empty packet is one, too.
   do {
     const BulkStep answer = model_->bulk_out(urb.endpoint, ByteView(urb.data).subspan(urb.actual_bytes));
-    if (answer.handshake == Handshake::nak) return false;
+    if (answer.handshake == Handshake::nak || model_->silent()) return false;
     if (answer.handshake == Handshake::stall) {
       finish(urb, refusal());
       return true;

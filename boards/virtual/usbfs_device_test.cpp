@@ -157,5 +157,34 @@ TEST_F(Usbfs, HandsEventsOfTheModelOn) {
   EXPECT_EQ(kinds, std::vector{DeviceEvent::Kind::console_input});
 }
 
+TEST(UsbfsFaults, WhatADeviceDoesNotAnswerWaitsUntilItIsDiscarded) {
+  TransferFaults faults;
+  faults.silent_at = 1;
+  const auto model =
+      std::make_shared<CdcModel>("V1", ApplicationKind{}, &std::chrono::steady_clock::now, faults);
+  UsbfsDevice device(model, std::make_shared<std::mutex>());
+  const ClientId client = device.open();
+  const auto submit = [&](std::uint64_t address, std::uint8_t endpoint, UrbType type, Bytes data) {
+    auto urb = std::make_unique<Urb>();
+    urb->address = address;
+    urb->endpoint = endpoint;
+    urb->type = type;
+    urb->data = std::move(data);
+    return device.submit(client, std::move(urb));
+  };
+  ASSERT_EQ(submit(1, 0, UrbType::control, {0x21, 0x22, 0, 0, 0, 0, 0, 0}), 0);
+  ASSERT_EQ(submit(2, 0x01, UrbType::bulk, {'x'}), 0);
+  model->write_output(Bytes{'y'});
+  ASSERT_EQ(submit(3, 0x81, UrbType::bulk, Bytes(4)), 0);
+  device.pump();
+  EXPECT_EQ(device.reap(client).error, EAGAIN);
+  Bytes none;
+  EXPECT_EQ(device.control(client, {0x21, 0x22, 0, 0, 0}, none), -ETIMEDOUT);
+  for (const std::uint64_t address : {1U, 2U, 3U}) {
+    EXPECT_EQ(device.discard(client, address), 0);
+    EXPECT_EQ(device.reap(client).urb->status, -ENOENT);
+  }
+}
+
 }  // namespace
 }  // namespace virtual_lab

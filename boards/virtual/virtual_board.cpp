@@ -29,7 +29,15 @@ void VirtualBoard::handle(BoardInput input) {
     const std::lock_guard lock(*mutex_);
     actions = model_.step(input);
   }
-  for (const BoardAction& action : actions) carry_out(action);
+  // It restarts by itself, as by a jump: the faults may have it take its time, or never come back.
+  const bool restarts = before == BoardState::departing && model_.state() == BoardState::starting;
+  for (BoardAction& action : actions) {
+    if (restarts && action.kind == BoardAction::Kind::start_timer) {
+      if (faults_.never_returns) continue;
+      action.delay += faults_.return_late;
+    }
+    carry_out(action);
+  }
   if (model_.state() != before) log(fmt::format("{} -> {}", name_of(before), name_of(model_.state())));
   around_.bus.show_power(spec_.port, model_.port_power());
 }
@@ -64,7 +72,7 @@ void VirtualBoard::carry_out(const BoardAction& action) {
 
 void VirtualBoard::start_core() {
   // A new console each time: nothing that an earlier firmware said is left in it.
-  console_ = make_application(spec_);
+  console_ = make_application(spec_, faults_);
   firmware_end_.clear();
   NativeCore::Ports ports;
   ports.console_output = [this](ByteView bytes) {
@@ -115,6 +123,8 @@ void VirtualBoard::join_bus(std::shared_ptr<UsbDevice> device) {
 }
 
 void VirtualBoard::leave_bus() {
+  around_.loop.cancel(retry_timer_);
+  retry_timer_ = 0;
   plugged_.reset();
   console_.reset();
 }
@@ -133,6 +143,13 @@ void VirtualBoard::handle_device_event(const DeviceEvent& event) {
       return forward_input();
     case DeviceEvent::Kind::port_power:
       return;  // hubs only
+    case DeviceEvent::Kind::retry:
+      around_.loop.cancel(retry_timer_);
+      retry_timer_ = around_.loop.after(event.delay, [this] {
+        retry_timer_ = 0;
+        if (plugged_) plugged_->pump();
+      });
+      return;
   }
 }
 

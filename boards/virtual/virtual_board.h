@@ -32,7 +32,7 @@ class VirtualBoard {
   ~VirtualBoard();
 
   void handle(BoardInput input);
-  // Of its bootloader, from its next enumeration on.
+  // From its next enumeration on.
   void set_faults(Faults faults) { faults_ = std::move(faults); }
 
   [[nodiscard]] const UnitSpec& spec() const { return spec_; }
@@ -69,6 +69,7 @@ class VirtualBoard {
   std::unique_ptr<PluggedDevice> plugged_;
   std::unique_ptr<NativeCore> core_;
   EventLoop::TimerId timer_ = 0;
+  EventLoop::TimerId retry_timer_ = 0;
   EventLoop::TimerId bus_timer_ = 0;  // while the flash is busy for the firmware
   std::uint64_t plug_count_ = 0;
   std::string firmware_end_;  // how the last firmware ended by itself

@@ -48,9 +48,7 @@ UsbResult<void> CdcAcmPort::start(Callbacks callbacks, const ConsoleConfig& conf
   out_endpoint_ = data != nullptr ? data->bulk_endpoint(false) : 0;
   if (control == nullptr || in_endpoint == 0 || out_endpoint_ == 0) {
     return tl::unexpected<UsbFailure>(
-        {UsbFault::other,
-         {ErrorKind::usage,
-          fmt::format("{} has no CDC-ACM console; the board file's console is wrong", device_text())}});
+        {UsbFault::other, device_->lacks("CDC-ACM console", "the board file's console is wrong")});
   }
   for (const int number : {control->number, data->number}) {
     if (auto claimed = device_->claim(number); !claimed) return claimed;

@@ -24,10 +24,10 @@ Result<DfuFlasher> DfuFlasher::make(DfuPort& port, const DfuFunctional& function
                 "{} speaks DFU version {:#06x}, not 1.0 or 1.1; its chip file names the wrong flasher",
                 port.device_text(), functional.version);
   }
-  if (!functional.can_download || functional.transfer_bytes == 0) {
-    return fail(ErrorKind::usage, "{} lets its flash not be written (download {}, wTransferSize {})",
-                port.device_text(), functional.can_download, functional.transfer_bytes);
+  if (!functional.can_download) {
+    return fail(ErrorKind::usage, "{} lets its flash not be written (bitCanDnload)", port.device_text());
   }
+  if (const auto size = check_block_size(port, functional); !size) return fail(size.error());
   return DfuFlasher(port, functional, place, clock);
 }
 

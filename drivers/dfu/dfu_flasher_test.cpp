@@ -241,10 +241,11 @@ TEST_F(DfuFlash, OtherVersionsAndOneWayBootloadersAreRefused) {
   functional.version = 0x0100;
   EXPECT_TRUE(make());
   functional.can_download = false;
-  EXPECT_THAT(make().error().message, HasSubstr("download false"));
+  EXPECT_THAT(make().error().message, HasSubstr("bitCanDnload"));
   functional.can_download = true;
   functional.transfer_bytes = 0;
   EXPECT_THAT(make().error().message, HasSubstr("wTransferSize 0"));
+  EXPECT_EQ(make().error().kind, ErrorKind::unit);
 }
 
 TEST_F(DfuFlash, TheDeadlineHoldsAndProgressIsTold) {

@@ -5,24 +5,12 @@
 #include "drivers/dfu/dfu_flasher.h"
 #include "drivers/dfu/dfu_replay_testing.h"
 #include "drivers/dfu/dfuse_flasher.h"
+#include "drivers/usb/usb_recording_testing.h"
 
 namespace hilmark {
 namespace {
 
 constexpr std::uint32_t base = 0x08000000;
-
-/// What was flashed when they were made: 5000 octets.
-Bytes recorded_content() {
-  Bytes content(5000);
-  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
-  return content;
-}
-
-std::vector<UsbTransfer> recording(const char* name) {
-  auto read = read_usb_recording(std::filesystem::path("drivers/dfu/recordings") / name);
-  EXPECT_TRUE(read) << read.error().message;
-  return read ? std::move(*read) : std::vector<UsbTransfer>();
-}
 
 void expect_same(Flasher& flasher, DfuReplayPort& port) {
   const SystemClock clock;
@@ -38,7 +26,7 @@ void expect_same(Flasher& flasher, DfuReplayPort& port) {
 }
 
 TEST(DfuRecordings, AVirtualStm32h7) {
-  DfuReplayPort port(recording("virtual_stm32h7.jsonl"), {0x0483, 0xdf11});
+  DfuReplayPort port(usb_recording("drivers/dfu/recordings/virtual_stm32h7.jsonl"), {0x0483, 0xdf11});
   const SystemClock clock;
   const DfuSeLayout layout = parse_dfuse_layout("@Internal Flash /0x08000000/16*128Kg").value();
   const DfuSeMemory memory{.layout = layout,
@@ -54,7 +42,7 @@ TEST(DfuRecordings, AVirtualStm32h7) {
 }
 
 TEST(DfuRecordings, AVirtualBoardOfPlainDfu) {
-  DfuReplayPort port(recording("virtual_dfu.jsonl"), {0x1209, 0x0d0f});
+  DfuReplayPort port(usb_recording("drivers/dfu/recordings/virtual_dfu.jsonl"), {0x1209, 0x0d0f});
   const SystemClock clock;
   const DfuFunctional functional{.can_download = true,
                                  .can_upload = true,

@@ -29,6 +29,12 @@ DfuEvent carry_out(const DfuAction& action, DfuPort& port, Bytes& received) {
 
 }  // namespace
 
+Result<void> check_block_size(const DfuPort& port, const DfuFunctional& functional) {
+  if (functional.transfer_bytes > 0) return {};
+  return fail(ErrorKind::unit, "{} describes itself wrongly: it announces blocks of no octets (wTransferSize 0)",
+              port.device_text());
+}
+
 Result<void> run_dfu(DfuMachine& core, DfuPort& port, const FlashWork& work, const Deadline& deadline) {
   Bytes received;
   return run_flash_core<DfuFailed, DfuDone>(core, DfuEvent(DfuStart{}), port.device_text(), work, deadline,

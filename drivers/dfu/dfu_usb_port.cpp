@@ -41,8 +41,7 @@ Result<std::unique_ptr<DfuUsbPort>> DfuUsbPort::attach(const UsbContext& context
   if (!device) return fail(device.error().error);
   const auto functional = functional_of((*device)->interfaces(), protocol_dfu_mode);
   if (!functional) {
-    return fail(ErrorKind::usage, "{} has no DFU interface; the board file's bootloader ids are wrong",
-                (*device)->plugged().text());
+    return fail((*device)->lacks("DFU interface", "the board file's bootloader ids are wrong"));
   }
   std::unique_ptr<DfuUsbPort> port(new DfuUsbPort(std::move(*device)));
   port->memory_.functional = *functional;

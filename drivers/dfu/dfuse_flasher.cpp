@@ -18,11 +18,11 @@ Result<DfuSeFlasher> DfuSeFlasher::make(DfuPort& port, const DfuSeMemory& memory
                 "{} speaks DFU version {:#06x}, not DfuSe ({:#06x}); its chip file names the wrong flasher",
                 port.device_text(), functional.version, dfuse_version);
   }
-  if (!functional.can_download || !functional.can_upload || functional.transfer_bytes == 0) {
-    return fail(ErrorKind::usage,
-                "{} lets its flash not be written and read back (download {}, upload {}, wTransferSize {})",
-                port.device_text(), functional.can_download, functional.can_upload, functional.transfer_bytes);
+  if (!functional.can_download || !functional.can_upload) {
+    return fail(ErrorKind::usage, "{} lets its flash not be written and read back (download {}, upload {})",
+                port.device_text(), functional.can_download, functional.can_upload);
   }
+  if (const auto size = check_block_size(port, functional); !size) return fail(size.error());
   if (memory.layout.sectors != expected.sectors) {
     return fail(ErrorKind::usage,
                 "{} says that its {} has {} sectors, the chip file says {}, or of other sizes; is it another "

@@ -50,8 +50,7 @@ Result<std::unique_ptr<PicobootUsbPort>> PicobootUsbPort::open(const UsbContext&
     port->interface_ = static_cast<std::uint16_t>(interface.number);
     return port;
   }
-  return fail(ErrorKind::usage, "{} has no PICOBOOT interface; the board file's bootloader ids are wrong",
-              port->device_text());
+  return fail(port->device_->lacks("PICOBOOT interface", "the board file's bootloader ids are wrong"));
 }
 
 PicobootPort::Answer PicobootUsbPort::send(ByteView data) {

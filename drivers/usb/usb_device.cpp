@@ -32,6 +32,23 @@ UsbInterface described(const libusb_interface_descriptor& source) {
   return result;
 }
 
+/// The octets of what libusb made sense of; it leaves the rest out.
+std::size_t octets_of(const libusb_config_descriptor& config) {
+  const auto octets = [](const auto& descriptor) {
+    return std::size_t{descriptor.bLength} + static_cast<std::size_t>(descriptor.extra_length);
+  };
+  std::size_t sum = octets(config);
+  for (int index = 0; index < config.bNumInterfaces; ++index) {
+    const libusb_interface& interface = config.interface[index];
+    for (int alternate = 0; alternate < interface.num_altsetting; ++alternate) {
+      const libusb_interface_descriptor& setting = interface.altsetting[alternate];
+      sum += octets(setting);
+      for (int endpoint = 0; endpoint < setting.bNumEndpoints; ++endpoint) sum += octets(setting.endpoint[endpoint]);
+    }
+  }
+  return sum;
+}
+
 unsigned limit_of(Milliseconds limit) {
   // To libusb, 0 would mean for ever.
   return static_cast<unsigned>(std::max<Milliseconds::rep>(limit.count(), 1));
@@ -57,7 +74,7 @@ UsbResult<std::unique_ptr<UsbDevice>> UsbDevice::open(const UsbContext& context,
     return opened->failure(code, "opening");
   }
   libusb_set_auto_detach_kernel_driver(opened->handle_, 1);
-  opened->read_interfaces();
+  if (auto read = opened->read_interfaces(); !read) return tl::unexpected(read.error());
   libusb_device_descriptor descriptor{};
   if (libusb_get_device_descriptor(libusb_get_device(opened->handle_), &descriptor) == 0 &&
       descriptor.iSerialNumber != 0) {
@@ -72,9 +89,18 @@ UsbDevice::~UsbDevice() {
   libusb_close(handle_);
 }
 
-void UsbDevice::read_interfaces() {
+UsbResult<void> UsbDevice::read_interfaces() {
   libusb_config_descriptor* config = nullptr;
-  if (libusb_get_active_config_descriptor(libusb_get_device(handle_), &config) != 0) return;
+  const int code = libusb_get_active_config_descriptor(libusb_get_device(handle_), &config);
+  if (code == LIBUSB_ERROR_NO_DEVICE) return failure(code, "reading its descriptors");
+  if (code != 0) {
+    return tl::unexpected<UsbFailure>(
+        {UsbFault::other,
+         {ErrorKind::unit, fmt::format("{} describes itself wrongly: its configuration descriptor makes no sense ({}); "
+                                       "`lsusb -v -d {}` shows it, and its firmware must be mended",
+                                       plugged_.text(), libusb_error_name(code), to_text(plugged_.id))}});
+  }
+  descriptors_are_cut_ = octets_of(*config) < config->wTotalLength;
   for (int index = 0; index < config->bNumInterfaces; ++index) {
     const libusb_interface& interface = config->interface[index];
     for (int alternate = 0; alternate < interface.num_altsetting; ++alternate) {
@@ -82,6 +108,15 @@ void UsbDevice::read_interfaces() {
     }
   }
   libusb_free_config_descriptor(config);
+  return {};
+}
+
+Error UsbDevice::lacks(std::string_view what, std::string_view why) const {
+  if (!descriptors_are_cut_) return {ErrorKind::usage, fmt::format("{} has no {}; {}", plugged_.text(), what, why)};
+  return {ErrorKind::unit,
+          fmt::format("{} describes itself wrongly: its configuration descriptor ends amidst what it announces, and "
+                      "shows no {}; `lsusb -v -d {}` shows it, and its firmware must be mended",
+                      plugged_.text(), what, to_text(plugged_.id))};
 }
 
 tl::unexpected<UsbFailure> UsbDevice::failure(int code, std::string_view what) {

@@ -59,6 +59,8 @@ class UsbDevice {
 
   [[nodiscard]] const UsbPlugged& plugged() const { return plugged_; }
   [[nodiscard]] const std::vector<UsbInterface>& interfaces() const { return interfaces_; }
+  /// The error where `what` is not among them (usage: `why`; unit: its descriptors end amidst what they announce).
+  [[nodiscard]] Error lacks(std::string_view what, std::string_view why) const;
   /// A string descriptor as ASCII.
   [[nodiscard]] UsbResult<std::string> text(int string_index);
 
@@ -85,7 +87,7 @@ class UsbDevice {
  private:
   friend class UsbInStream;
   UsbDevice(const UsbContext& context, UsbPlugged plugged) : context_(context), plugged_(std::move(plugged)) {}
-  void read_interfaces();
+  UsbResult<void> read_interfaces();
   /// Hands the transfer to whoever records, with what came of it.
   template <class T>
   [[nodiscard]] UsbResult<T> recorded(UsbTransfer transfer, UsbResult<T> result) const;
@@ -100,6 +102,7 @@ class UsbDevice {
   UsbPlugged plugged_;
   libusb_device_handle* handle_ = nullptr;
   std::vector<UsbInterface> interfaces_;
+  bool descriptors_are_cut_ = false;
   std::set<int> claimed_;
 };
 

@@ -1,10 +1,15 @@
 // hilmark flash
+#include <cstring>
+
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 
 #include "drivers/unit/unit_lock.h"
 #include "drivers/usb/usb_recording.h"
 #include "harness/base/evidence.h"
 #include "harness/base/temporary_folder.h"
+#include "harness/base/write_all.h"
 #include "harness/cli/commands.h"
 #include "harness/conductor/preflight.h"
 #include "harness/conductor/run_progress.h"
@@ -18,6 +23,8 @@ struct Arguments {
   std::string unit;
   std::filesystem::path image;
   std::filesystem::path record;
+  std::filesystem::path read;
+  std::optional<std::uint32_t> bytes;
   bool dry_run = false;
 };
 
@@ -53,7 +60,90 @@ void tell_plan(const BenchUnit& unit, const FirmwareImage& image) {
              image.build_id.empty() ? "" : ", and prove that build " + image.build_id + " runs", unit.port);
 }
 
+/// A unit in our hands, and what is recorded of its traffic.
+struct Held {
+  UnitLock lock;
+  SystemClock clock;
+  EvidenceLog evidence{clock};
+  std::unique_ptr<UsbRecorder> recorder;  // outlives what it is told by
+  MadeUnit made;
+
+  /// Whether all was recorded.
+  [[nodiscard]] Result<void> recorded() const { return recorder == nullptr ? Result<void>() : recorder->trouble(); }
+};
+
+Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& arguments) {
+  auto lock = UnitLock::acquire(lock_name(unit.port, unit.id));
+  if (!lock) return fail(lock.error(), "unit {}", unit.id);
+  std::unique_ptr<Held> held(new Held{.lock = std::move(*lock)});
+  if (!arguments.record.empty()) {
+    auto created = UsbRecorder::create(arguments.record, held->clock);
+    if (!created) return fail(created.error());
+    held->recorder = std::move(*created);
+  }
+  auto made = make_unit(unit, {}, held->clock, held->evidence);
+  if (!made) return fail(made.error());
+  held->made = std::move(*made);
+  if (held->recorder != nullptr) {
+    held->made.usb->on_transfer([recorder = held->recorder.get()](const UsbTransfer& done) { recorder->add(done); });
+  }
+  return held;
+}
+
+Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
+  const auto image = load_image(unit, arguments.image);
+  if (!image) return fail(image.error(), "unit {}", unit.id);
+  if (arguments.dry_run) {
+    tell_plan(unit, *image);
+    return 0;
+  }
+  const auto held = take(unit, arguments);
+  if (!held) return fail(held.error());
+  RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
+  StepRate rate((*held)->clock, image->content.size());
+  const auto report = (*held)->made.unit->flash(*image, [&](std::string_view step, double fraction) {
+    progress.unit_at(unit.id, rate.text(step, fraction));
+    progress.redraw();
+  });
+  if (!report) return fail(report.error());
+  if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
+  progress.line(fmt::format("{}: {} octets written{}, {} sectors erased, in {} ms{}", unit.id, report->bytes_written,
+                            report->verified ? " and read back" : " (its bootloader cannot be read back)",
+                            report->sectors_erased, report->duration.count(),
+                            image->build_id.empty() ? "" : "; build " + image->build_id + " runs"));
+  return 0;
+}
+
+Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
+  const std::uint32_t size = arguments.bytes.value_or(unit.image.max_bytes);
+  if (size > unit.image.max_bytes) {
+    return fail(ErrorKind::usage, "unit {}: expected at most {} octets for --bytes, its room for an image; got {}",
+                unit.id, unit.image.max_bytes, size);
+  }
+  if (arguments.dry_run) {
+    fmt::print("{}: would read {} octets at {:#010x} by {}, at port {}, into {}; nothing was touched\n", unit.id, size,
+               unit.image.base, unit.flasher.protocol, unit.port, arguments.read.string());
+    return 0;
+  }
+  // Before the unit is touched.
+  const UniqueFd file(::open(arguments.read.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return fail(ErrorKind::usage, "{} cannot be written: {}", arguments.read.string(), std::strerror(errno));
+  const auto held = take(unit, arguments);
+  if (!held) return fail(held.error());
+  const auto content = (*held)->made.unit->read_flash(unit.image.base, size);
+  if (!content) return fail(content.error());
+  if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
+  if (!write_all(file.get(), as_text(*content))) {
+    return fail(ErrorKind::rig, "{} could not be written: {}", arguments.read.string(), std::strerror(errno));
+  }
+  fmt::print(stderr, "{}: {} octets read into {}\n", unit.id, content->size(), arguments.read.string());
+  return 0;
+}
+
 Result<int> flash(const Arguments& arguments) {
+  if (arguments.image.empty() && arguments.read.empty()) {
+    return fail(ErrorKind::usage, "expected an image to write, or --read FILE; got neither");
+  }
   const Selection selection{.units = {arguments.unit}, .areas = {}, .cases = {}};
   auto bench = find_bench(arguments.lab, selection);
   if (!bench) return fail(bench.error());
@@ -63,57 +153,33 @@ Result<int> flash(const Arguments& arguments) {
     return fail(ErrorKind::usage, "no unit `{}` in {}", arguments.unit, arguments.lab.string());
   }
   if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
-  const auto image = load_image(*unit, arguments.image);
-  if (!image) return fail(image.error(), "unit {}", unit->id);
-  if (arguments.dry_run) {
-    tell_plan(*unit, *image);
-    return 0;
-  }
-  const auto lock = UnitLock::acquire(lock_name(unit->port, unit->id));
-  if (!lock) return fail(lock.error(), "unit {}", unit->id);
-
-  const SystemClock clock;
-  EvidenceLog evidence(clock);
-  std::unique_ptr<UsbRecorder> recorder;  // outlives what it is told by
-  if (!arguments.record.empty()) {
-    auto created = UsbRecorder::create(arguments.record, clock);
-    if (!created) return fail(created.error());
-    recorder = std::move(*created);
-  }
-  auto made = make_unit(*unit, {}, clock, evidence);
-  if (!made) return fail(made.error());
-  if (recorder != nullptr) made->usb->on_transfer([&](const UsbTransfer& transfer) { recorder->add(transfer); });
-  RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
-  StepRate rate(clock, image->content.size());
-  const auto report = made->unit->flash(*image, [&](std::string_view step, double fraction) {
-    progress.unit_at(unit->id, rate.text(step, fraction));
-    progress.redraw();
-  });
-  if (!report) return fail(report.error());
-  if (recorder != nullptr) {
-    if (const auto whole = recorder->trouble(); !whole) return fail(whole.error());
-  }
-  progress.line(fmt::format("{}: {} octets written{}, {} sectors erased, in {} ms{}", unit->id, report->bytes_written,
-                            report->verified ? " and read back" : " (its bootloader cannot be read back)",
-                            report->sectors_erased, report->duration.count(),
-                            image->build_id.empty() ? "" : "; build " + image->build_id + " runs"));
-  return 0;
+  return arguments.read.empty() ? write(*unit, arguments) : read(*unit, arguments);
 }
 
 }  // namespace
 
 void add_flash(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("flash", "Write an image, read it back, and prove that it is what runs");
+  CLI::App* command = app.add_subcommand("flash", "Write an image, read it back, and prove that it is what runs; or only read");
   command->add_option("--lab", arguments->lab, "The lab file")->required()->type_name("FILE");
   command->add_option("--unit", arguments->unit, "The unit")->required()->type_name("ID");
-  command->add_option("IMAGE", arguments->image, "The image")->required()->type_name("");
+  auto* const image = command->add_option("IMAGE", arguments->image, "The image")->type_name("");
+  auto* const read = command->add_option("--read", arguments->read, "Write nothing; read what the image's room holds into this file")
+                         ->type_name("FILE")
+                         ->excludes(image);
+  command->add_option("--bytes", arguments->bytes, "With --read: only so many from its beginning")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->needs(read);
   command
       ->add_option("--record", arguments->record, "Write all control and bulk transfers there, one JSON object a line")
       ->type_name("FILE");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Check lab, unit and image, say what would be done, touch nothing");
-  command->footer("Example:\n  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img");
+  command->footer(
+      "Examples:\n"
+      "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img\n"
+      "  hilmark flash --lab lab.yaml --unit bench-1 --read back.bin");
   command->callback([arguments, &context] { context.chosen = [arguments] { return flash(*arguments); }; });
 }
 

@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+"""Every fault of a virtual board, by protocol, met by `hilmark flash` and by a whole run: told for what it is, in bounded time, over
+once the fault is gone, and no other unit the worse for it. Writes fault_matrix.md into the build folder."""
+
+import concurrent.futures
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import unittest
+
+import lab
+
+LAB = "boards/virtual/bootloaders.yaml"
+PLAIN = lab.IMAGES / "plain_dfu" / "golden.img"
+UNITS = {
+    "dfuse": ("1-1", lab.IMAGES / "golden.img"),
+    "dfu-tolerant": ("1-2", PLAIN),
+    "picoboot": ("1-5", lab.IMAGES / "rp2040" / "golden.img"),
+}
+BYSTANDER, BYSTANDER_IMAGE = "dfu-not-tolerant", PLAIN  # flashed over and over meanwhile
+UNTOUCHED = "dfu-write-only"
+
+DONE, DEVICE, SET_UP, BENCH = 0, 1, 2, 3  # exit statuses
+GONE = r"port {port}\b.*check (its )?cable"
+DFU_STATUS = ("errTARGET errFILE errWRITE errERASE errCHECK_ERASED errPROG errVERIFY errADDRESS errNOTDONE errFIRMWARE errVENDOR "
+              "errUSBR errPOR errUNKNOWN errSTALLEDPKT").split()
+PICOBOOT_STATUS = {
+    "UNKNOWN_CMD": "unknown command", "INVALID_CMD_LENGTH": "invalid command length",
+    "INVALID_TRANSFER_LENGTH": "invalid transfer length", "INVALID_ADDRESS": "invalid address",
+    "BAD_ALIGNMENT": "bad alignment", "INTERLEAVED_WRITE": "interleaved write", "REBOOTING": "rebooting",
+    "UNKNOWN_ERROR": "unknown error",
+}
+DFU = ("dfuse", "dfu-tolerant")
+ALL = tuple(UNITS)
+
+
+class Fault:
+    """What `hilmark flash` ends with, and says of it; and the verdict of a run's first case, where one is made."""
+
+    def __init__(self, text, units, status, said="", run=None):
+        self.text, self.units, self.status, self.said, self.run = text, units, status, said, run
+
+
+FAULTS = [
+    Fault("stall-at=6", ALL, DEVICE, "refused", run="inconclusive"),
+    Fault("silent-at=6", ALL, DEVICE, "did not answer", run="inconclusive"),
+    Fault("busy-ms=70000", DFU, DEVICE, "too long", run="inconclusive"),
+    Fault("busy-ms=70000", ("picoboot",), DEVICE, "did not answer", run="inconclusive"),
+    Fault("busy-ms=30", ALL, DONE, run="pass"),
+    Fault("lie-poll", DFU, DONE, run="pass"),
+    *(Fault(f"status={name}@3", DFU, DEVICE, name, run="inconclusive" if name == "errVERIFY" else None) for name in DFU_STATUS),
+    *(Fault(f"status={name}@4", ("picoboot",), DEVICE, text, run="inconclusive" if name == "BAD_ALIGNMENT" else None)
+      for name, text in PICOBOOT_STATUS.items()),
+    Fault("short-upload@3", ("dfuse",), DEVICE, r"it sent \d+ of the \d+ bytes asked for", run="inconclusive"),
+    Fault("short-upload@3", ("dfu-tolerant",), DEVICE, r"what was written: \d+ of \d+ bytes read back", run="inconclusive"),
+    Fault("corrupt-flash@0x08000100", DFU, DEVICE, "does not hold what was written", run="inconclusive"),
+    Fault("corrupt-flash@0x10000100", ("picoboot",), DEVICE, "does not hold what was written", run="inconclusive"),
+    Fault("return-late-ms=1500", ALL, DONE, run="pass"),
+    Fault("return-never", ALL, BENCH, "did not come back: .*; check cable, power and port", run="error"),
+    Fault("app-serial=B0999", ALL, SET_UP, "is another unit: the lab file says serial B000", run="error"),
+    Fault("layout-garbage", ("dfuse",), SET_UP, "has no memory that holds 0x08000000, only: @Internal Flash /0x0800zz00", run="error"),
+    *(Fault(f"descriptors={how}", ALL, DEVICE, "describes itself wrongly", run="inconclusive" if how == "cut" else None)
+      for how in ("cut", "zero-length", "many-interfaces")),
+    Fault("descriptors=zero-transfer-size", DFU, DEVICE, "describes itself wrongly.*wTransferSize 0"),
+    Fault("app-stall-at=3", ALL, DEVICE, "endpoint.*refused"),
+    Fault("app-silent-at=3", ALL, DEVICE, "did not answer", run="inconclusive"),
+    *(Fault(f"app-unplug-at={at}", ALL, BENCH, GONE, run="error") for at in (2, 5)),
+    # Provisioning comes that late.
+    *(Fault(f"app-unplug-at={at}", ALL, DONE, run="error") for at in (20, 40)),
+    *(Fault(f"unplug-at={at}", ("dfuse",), BENCH, GONE, run="error" if at == 30 else None)
+      for at in (1, 2, 3, 4, 5, 7, 9, 12, 15, 18, 22, 26, 30, 35, 40, 48, 56, 64, 80, 96)),
+    *(Fault(f"unplug-at={at}", ("dfu-tolerant",), BENCH, GONE, run="error" if at == 30 else None)
+      for at in (1, 2, 3, 4, 6, 8, 11, 15, 20, 26, 30, 36, 48, 64, 90)),
+    *(Fault(f"unplug-at={at}", ("picoboot",), BENCH, GONE, run="error" if at == 30 else None)
+      for at in (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 200, 400)),
+]
+RUN_CASES = ("LIFE-06", "SNI-01", "MODE-01")
+LIMIT_S = 120
+
+
+def ctl(*words):
+    return subprocess.run([str(lab.BUILD / "virtual-lab"), "ctl", *words], capture_output=True, text=True, check=True).stdout
+
+
+def replug(port, *faults):
+    """New power with other faults, and wait until it is there."""
+    ctl("unplug", port)
+    ctl("faults", port, *faults)
+    before = json.loads(ctl("status", port))["plug_count"]
+    ctl("plug", port)
+    deadline = time.monotonic() + 10
+    while json.loads(ctl("status", port))["plug_count"] == before:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the board at {port} did not come onto the bus")
+
+
+def hilmark(*words):
+    begun = time.monotonic()
+    done = subprocess.run(lab.hilmark(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return {"status": done.returncode, "said": done.stderr, "took_s": round(time.monotonic() - begun, 2)}
+
+
+def flash(lab_file, unit, image):
+    return hilmark("flash", "--lab", lab_file, "--unit", unit, image)
+
+
+def run(lab_file, unit, out):
+    cases = [word for case in RUN_CASES for word in ("--case", case)]
+    done = hilmark("run", "--lab", lab_file, "--unit", unit, "--out", out, *cases)
+    told = [line.split() for line in done["said"].splitlines()]
+    done["verdicts"] = {words[1]: words[2] for words in told if len(words) > 2 and words[:1] == [unit] and words[1] in RUN_CASES}
+    return done
+
+
+def meet_all(lab_file, unit, folder):
+    """All faults of one unit, one after the other, each with what became of the unit when the fault was gone."""
+    port, image = UNITS[unit]
+    met = []
+    for number, fault in enumerate(fault for fault in FAULTS if unit in fault.units):
+        row = {"unit": unit, "fault": fault.text}
+        replug(port, fault.text)
+        row["flash"] = flash(lab_file, unit, image)
+        if fault.run is not None:
+            replug(port, fault.text)
+            row["run"] = run(lab_file, unit, f"{folder}/{unit}-{number}")
+        replug(port)
+        row["after"] = flash(lab_file, unit, image)
+        met.append(row)
+    return met
+
+
+def among_the_boards(lab_file, folder):
+    with concurrent.futures.ThreadPoolExecutor(len(UNITS)) as pool:
+        units = [pool.submit(meet_all, lab_file, unit, folder) for unit in UNITS]
+        beside = []
+        while not all(unit.done() for unit in units):
+            beside.append(flash(lab_file, BYSTANDER, BYSTANDER_IMAGE))
+        met = [row for unit in units for row in unit.result()]
+    untouched = json.loads(ctl("status", UNTOUCHED))
+    (pathlib.Path(folder) / "met.json").write_text(json.dumps({"met": met, "beside": beside, "untouched": untouched}))
+
+
+def short(row, what):
+    """A cell of the table."""
+    if what not in row:
+        return "–"
+    told = {DONE: "done", DEVICE: "the device", SET_UP: "the set-up", BENCH: "the bench"}[row[what]["status"]]
+    if what == "run":
+        told = row[what]["verdicts"][RUN_CASES[0]]
+    return f"{told} ({row[what]['took_s']:.1f} s)"
+
+
+def table(met):
+    lines = ["| unit | fault | flash | run | flash without it |", "|---|---|---|---|---|"]
+    lines += [f"| {row['unit']} | {row['fault']} | {short(row, 'flash')} | {short(row, 'run')} | {short(row, 'after')} |" for row in met]
+    return "\n".join(lines) + "\n"
+
+
+class FaultMatrix(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with lab.temporary_folder() as folder:
+            lab_file = lab.lab_file(folder, LAB)
+            inside = [sys.executable, __file__, "--among-the-boards", lab_file, folder]
+            done = subprocess.run(lab.on_the_lab(*inside, lab=lab_file), capture_output=True, text=True, timeout=900, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(done.stderr)
+            found = json.loads((pathlib.Path(folder) / "met.json").read_text())
+        cls.met, cls.beside, cls.untouched = found["met"], found["beside"], found["untouched"]
+        (lab.BUILD / "fault_matrix.md").write_text(table(cls.met))
+
+    def test_each_is_told_for_what_it_is(self):
+        rows = {(row["unit"], row["fault"]): row for row in self.met}
+        for fault in FAULTS:
+            for unit in fault.units:
+                row = rows[unit, fault.text]
+                with self.subTest(unit=unit, fault=fault.text):
+                    said = fault.said.format(port=UNITS[unit][0])
+                    self.assertEqual(row["flash"]["status"], fault.status, row["flash"]["said"])
+                    self.assertTrue(re.search(said, row["flash"]["said"]), f"{said}: {row['flash']['said']}")
+                    if fault.run is None:
+                        continue
+                    verdicts = row["run"]["verdicts"]
+                    self.assertEqual(verdicts[RUN_CASES[0]], fault.run, row["run"])
+                    self.assertEqual(row["run"]["status"], DONE if fault.run == "pass" else BENCH, row["run"])
+                    self.assertNotIn("fail", verdicts.values(), "none of these faults is one of the suite's cases")
+
+    def test_each_is_over_with_the_fault(self):
+        for row in self.met:
+            with self.subTest(unit=row["unit"], fault=row["fault"]):
+                self.assertEqual(row["after"]["status"], DONE, row["after"]["said"])
+
+    def test_no_other_unit_is_the_worse_for_it(self):
+        self.assertGreater(len(self.beside), 10)
+        for flashed in self.beside:
+            self.assertEqual(flashed["status"], DONE, flashed["said"])
+        self.assertEqual(sum(self.untouched["flash"]["erases"]) + sum(self.untouched["flash"]["programs"]), 0)
+
+    def test_the_cable_went_at_fifty_transfers(self):
+        went = {(row["unit"], row["fault"]) for row in self.met if "unplug-at" in row["fault"] and row["flash"]["status"] == BENCH}
+        self.assertGreaterEqual(len(went), 50)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--among-the-boards"]:
+        among_the_boards(*sys.argv[2:])
+    else:
+        unittest.main()
