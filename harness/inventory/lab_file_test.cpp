@@ -104,8 +104,9 @@ TEST_F(LabFile, EachFaultIsToldWithItsPlaceAndWhatWasExpected) {
       {"version: 1\nunits:\n" + process, "lab.yaml:1:1: expected `cloud` in the file; got nothing"},
       {"- a\n", "lab.yaml:1:1: expected a mapping for the file; got a list"},
       {"a: [\n", "lab.yaml:2:1: expected YAML; got"},
-      {"", "expected one YAML document; got 0"},
-      {"a: 1\n---\nb: 2\n", "expected one YAML document; got 2"},
+      {"", "expected one YAML document; got none"},
+      {"a: 1\n---\nb: 2\n", "expected one YAML document; got more"},
+      {", a: 1\n", "expected one YAML document; got more"},
       {"? [a]\n: 1\n", "expected a name as key in the file; got a list"},
   };
   for (const auto& [text, told] : bad) {
