@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <random>
 
 #include "suites/areas.h"
@@ -12,6 +13,7 @@ namespace hilmark::suites {
 namespace {
 
 constexpr int cuts = 20;
+constexpr int spread = 6;                 // the others go where the change takes place
 constexpr int fewest_in_time = cuts / 4;  // below, the claim was hardly put to the test
 
 /// On a busy host one alone may be far off.
@@ -33,7 +35,9 @@ EvidencePtr expect_served(Bench& bench, std::uint64_t mark, const std::string& c
   return served;
 }
 
-/// Twenty power cuts, one in each twentieth of the time that something takes, at random.
+/// Twenty power cuts: six spread over the time that something takes, one in each sixth of it, at random; then those
+/// that follow the moment at which the new takes the old's place: sooner after one that led to the new, later after one
+/// that led to the old.
 class Cuts {
  public:
   /// `what` takes `whole`: "an installation".
@@ -44,14 +48,30 @@ class Cuts {
   /// When the next one is due, from the beginning on.
   Milliseconds next() {
     std::uniform_real_distribution<double> within(0, 1);
-    const double moment = (made_++ + within(random_)) / cuts;
-    after_ = Milliseconds(static_cast<Milliseconds::rep>(moment * static_cast<double>(whole_.count())));
+    double moment = 0;
+    if (made_ < spread) {
+      moment = (made_ + within(random_)) / spread * static_cast<double>(whole_.count());
+    } else {
+      if (made_ == spread) {
+        change_ = change();
+        stride_ = step();
+      }
+      moment = change_ + (within(random_) - 0.5) * step();
+    }
+    ++made_;
+    after_ = Milliseconds(static_cast<Milliseconds::rep>(std::max(moment, 0.0)));
     told_ = fmt::format("power lost {} into {} that takes {}", in_ms(after_), what_, in_ms(whole_));
     return after_;
   }
   void was(const Bench::PowerCut& cut, bool led_to_new) {
     if (!cut.too_late) ++in_time_;
     if (led_to_new) ++new_;
+    if (made_ > spread) {
+      // The further off it is, the longer the strides: a move after a restart may take longer than one before it.
+      stride_ = outcomes_.back().second == led_to_new ? 2 * stride_ : step();
+      change_ += led_to_new ? -stride_ : stride_;
+    }
+    outcomes_.emplace_back(after_, led_to_new);
     // It was done sooner than it had been before: the cuts that follow come sooner, too.
     if (cut.too_late) whole_ = std::min(whole_, cut.took);
   }
@@ -69,6 +89,25 @@ class Cuts {
   }
 
  private:
+  /// The moment in milliseconds before which most cuts led to the old and after which most led to the new.
+  [[nodiscard]] double change() const {
+    double best = 0;
+    std::ptrdiff_t fewest = std::numeric_limits<std::ptrdiff_t>::max();
+    std::vector<Milliseconds> moments{Milliseconds{0}, whole_};
+    for (const auto& [moment, led_to_new] : outcomes_) moments.push_back(moment);
+    for (const Milliseconds candidate : moments) {
+      const auto misplaced = std::count_if(outcomes_.begin(), outcomes_.end(), [&](const auto& outcome) {
+        return (outcome.first >= candidate) != outcome.second;
+      });
+      if (misplaced >= fewest) continue;
+      fewest = misplaced;
+      best = static_cast<double>(candidate.count());
+    }
+    return best;
+  }
+
+  [[nodiscard]] double step() const { return std::max(1.0, static_cast<double>(whole_.count()) / cuts); }
+
   Bench& bench_;
   const std::string what_;
   Milliseconds whole_;
@@ -76,13 +115,16 @@ class Cuts {
   int made_ = 0;
   int in_time_ = 0;
   int new_ = 0;
+  std::vector<std::pair<Milliseconds, bool>> outcomes_;  // when, and whether it led to the new
+  double change_ = 0;                                    // ms; when the new takes the old's place, as far as is known
+  double stride_ = 0;                                    // ms; by which that was corrected last
   Milliseconds after_{0};
   std::string told_;
 };
 
-// Installs another identity, twenty times, and cuts the power at one moment of each twentieth of the time that it
-// takes. Assures that a flat battery in the middle of a rotation leaves a device that works. Fails firmware that clears
-// what it has before it writes what it gets, or writes it in parts.
+// Installs another identity, twenty times, and cuts the power at as many moments of the time that it takes. Assures
+// that a flat battery in the middle of a rotation leaves a device that works. Fails firmware that clears what it has
+// before it writes what it gets, or writes it in parts.
 void install_survives_power_cuts(Bench& bench) {
   const cloud::Place home = bench.account_a();
   bench.opportunity(bench.serve_anew());
@@ -110,8 +152,8 @@ void install_survives_power_cuts(Bench& bench) {
   cut.finish("identity");
 }
 
-// Moves the unit between two accounts, twenty times, and cuts the power at one moment of each twentieth of the time
-// that it takes. Assures that a flat battery in the middle of a move leaves a device that somebody serves. Fails
+// Moves the unit between two accounts, twenty times, and cuts the power at as many moments of the time that it takes.
+// Assures that a flat battery in the middle of a move leaves a device that somebody serves. Fails
 // firmware that clears its endpoint before it writes the new one.
 void move_survives_power_cuts(Bench& bench) {
   const cloud::Place a = bench.account_a();
