@@ -1,5 +1,7 @@
 #include "boards/virtual/board_model.h"
 
+#include <utility>
+
 namespace virtual_lab {
 
 using Kind = BoardAction::Kind;
@@ -26,6 +28,9 @@ std::vector<BoardAction> BoardModel::step(BoardInput input) {
     case BoardInput::port_power_off:
       port_power_ = input == BoardInput::port_power_on;
       return supply_changed();
+    case BoardInput::data_on:
+    case BoardInput::data_off:
+      return data_changed(input == BoardInput::data_on);
     case BoardInput::plug:
     case BoardInput::unplug:
       plugged_ = input == BoardInput::plug;
@@ -67,6 +72,13 @@ std::vector<BoardAction> BoardModel::supply_changed() {
   return actions;
 }
 
+std::vector<BoardAction> BoardModel::data_changed(bool connected) {
+  if (std::exchange(data_, connected) == connected || !on_bus()) return {};
+  if (!connected) return {{Kind::disconnect}};
+  if (state_ == BoardState::departing) return {};
+  return {{state_ == BoardState::bootloader ? Kind::join_bus_as_bootloader : Kind::join_bus_as_application}};
+}
+
 std::vector<BoardAction> BoardModel::restart(NextBoot next) {
   if (state_ == BoardState::unpowered) return {};
   std::vector<BoardAction> actions{{Kind::stop_core}};
@@ -98,10 +110,12 @@ std::vector<BoardAction> BoardModel::boot() {
       next_boot_ == NextBoot::bootloader || (next_boot_ == NextBoot::as_pin_says && boot_pin_);
   if (wants_bootloader || !has_image_()) {
     state_ = BoardState::bootloader;
-    return {{Kind::join_bus_as_bootloader}};
+    return data_ ? std::vector<BoardAction>{{Kind::join_bus_as_bootloader}} : std::vector<BoardAction>();
   }
   state_ = BoardState::application;
-  return {{Kind::start_core}, {Kind::join_bus_as_application}};
+  std::vector<BoardAction> actions{{Kind::start_core}};
+  if (data_) actions.push_back({Kind::join_bus_as_application});
+  return actions;
 }
 
 }  // namespace virtual_lab

@@ -20,6 +20,8 @@ enum class BoardState {
 enum class BoardInput {
   port_power_on,
   port_power_off,
+  data_on,  // its hub carries its data, or does not: by that alone it loses no power
+  data_off,
   plug,
   unplug,
   boot_pin_on,
@@ -34,7 +36,15 @@ enum class BoardInput {
 };
 
 struct BoardAction {
-  enum class Kind { stop_core, start_core, leave_bus, join_bus_as_bootloader, join_bus_as_application, start_timer };
+  enum class Kind {
+    stop_core,
+    start_core,
+    leave_bus,
+    disconnect,  // from the bus, while its program runs on
+    join_bus_as_bootloader,
+    join_bus_as_application,
+    start_timer,
+  };
   Kind kind;
   std::chrono::milliseconds delay{0};  // of start_timer, which replaces an earlier one
 
@@ -58,12 +68,14 @@ class BoardModel {
   [[nodiscard]] bool port_power() const { return port_power_; }
   [[nodiscard]] bool plugged() const { return plugged_; }
   [[nodiscard]] bool boot_pin() const { return boot_pin_; }
+  // As far as its hub carries its data.
   [[nodiscard]] bool on_bus() const { return state_ >= BoardState::bootloader || state_ == BoardState::departing; }
 
  private:
   enum class NextBoot { as_pin_says, image, bootloader };
 
   std::vector<BoardAction> supply_changed();
+  std::vector<BoardAction> data_changed(bool connected);
   std::vector<BoardAction> restart(NextBoot next);
   std::vector<BoardAction> depart(std::chrono::milliseconds delay, NextBoot next);
   std::vector<BoardAction> timer();
@@ -73,6 +85,7 @@ class BoardModel {
   BoardState state_ = BoardState::unpowered;
   NextBoot next_boot_ = NextBoot::as_pin_says;
   bool port_power_ = false;
+  bool data_ = true;
   bool plugged_ = true;
   bool boot_pin_ = false;
 };

@@ -128,5 +128,29 @@ TEST_F(Board, IgnoresWhatItsStateCannotHear) {
   EXPECT_TRUE(board.step(BoardInput::timer).empty());
 }
 
+TEST_F(Board, WithoutDataItRunsOnUnseen) {
+  power_up();
+  EXPECT_EQ(board.step(BoardInput::data_off), (Actions{{Kind::disconnect}}));
+  EXPECT_EQ(board.state(), BoardState::application);
+  EXPECT_TRUE(board.step(BoardInput::data_off).empty());
+  EXPECT_EQ(board.step(BoardInput::data_on), (Actions{{Kind::join_bus_as_application}}));
+  drive(board, BoardInput::data_off);
+  EXPECT_EQ(board.step(BoardInput::core_reset),
+            (Actions{{Kind::stop_core}, {Kind::start_timer, BoardModel::firmware_farewell}}));
+  EXPECT_TRUE(board.step(BoardInput::data_on).empty()) << "it is on its way off the bus";
+  drive(board, BoardInput::timer);
+  EXPECT_TRUE(board.step(BoardInput::data_off).empty());
+  EXPECT_EQ(board.step(BoardInput::timer), (Actions{{Kind::start_core}})) << "it boots all the same";
+}
+
+TEST_F(Board, LosesPowerAndDataAtOnce) {
+  power_up();
+  drive(board, BoardInput::data_off);
+  EXPECT_EQ(board.step(BoardInput::port_power_off), (Actions{{Kind::stop_core}, {Kind::leave_bus}}));
+  EXPECT_TRUE(board.step(BoardInput::data_on).empty());
+  EXPECT_EQ(board.step(BoardInput::port_power_on), away);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
+}
+
 }  // namespace
 }  // namespace virtual_lab

@@ -17,7 +17,7 @@ constexpr std::string_view commands =
     "expected boot-pin PORT on|off, faults PORT [FAULT...], unplug PORT, plug PORT, power PORT on|off, reset PORT, "
     "status PORT or list";
 
-std::string port_name(const VirtualBoard& board) { return fmt::format("1-{}", board.spec().port); }
+std::string port_name(const VirtualBoard& board) { return board.spec().port_name(); }
 
 // What a command line asks of a board.
 std::optional<BoardInput> input_of(const std::vector<std::string>& words) {
@@ -47,14 +47,7 @@ Lab::Lab(EventLoop& loop, const LabSettings& settings)
 Result<std::unique_ptr<Lab>> Lab::open(EventLoop& loop, const LabSettings& settings) {
   std::unique_ptr<Lab> lab(new Lab(loop, settings));
   if (!lab->log_.usable()) return errno_failure(fmt::format("cannot write the log {}", settings.log_file.string()));
-  unsigned ports = 4;
-  for (const UnitSpec& unit : settings.units) ports = std::max(ports, unit.port);
-  const auto started = lab->bus_.start(ports, [raw = lab.get()](unsigned port, bool on) {
-    if (VirtualBoard* board = raw->board_at(fmt::format("1-{}", port)); board != nullptr) {
-      board->handle(on ? BoardInput::port_power_on : BoardInput::port_power_off);
-    }
-  });
-  if (!started) return failure(started.error());
+  if (const auto started = lab->start_bus(settings); !started) return failure(started.error());
   if (const auto made = lab->make_boards(settings); !made) return failure(made.error());
   if (const auto listening = lab->control_.listen(lab->root_ / "control"); !listening)
     return failure(listening.error());
@@ -70,6 +63,53 @@ Result<std::unique_ptr<Lab>> Lab::open(EventLoop& loop, const LabSettings& setti
     }
   }
   return lab;
+}
+
+Result<void> Lab::start_bus(const LabSettings& settings) {
+  unsigned ports = 4;
+  bool superspeed = false;
+  for (const UnitSpec& unit : settings.units) ports = std::max(ports, unit.port);
+  for (const HubSpec& hub : settings.hubs) {
+    ports = std::max(ports, hub.port);
+    superspeed = superspeed || hub.usb3 != HubSpec::Usb3::none;
+  }
+  auto started = bus_.start(ports, [this](unsigned port, bool on) { root_port_switched(port, on); });
+  if (started && superspeed) started = bus_.start_superspeed(ports);
+  if (!started) return started;
+  for (const HubSpec& hub : settings.hubs) {
+    hubs_.push_back(std::make_unique<ExternalHub>(
+        hub, bus_, [this, root_port = hub.port](unsigned port, const ExternalHub::PortState& state) {
+          VirtualBoard* board = board_at(fmt::format("1-{}.{}", root_port, port));
+          if (board == nullptr) return;
+          board->handle(state.data ? BoardInput::data_on : BoardInput::data_off);
+          board->handle(state.power ? BoardInput::port_power_on : BoardInput::port_power_off);
+        }));
+    if (auto plugged = hubs_.back()->plug(); !plugged) return plugged;
+  }
+  return {};
+}
+
+void Lab::root_port_switched(unsigned port, bool on) {
+  if (ExternalHub* hub = hub_at(port); hub != nullptr) {
+    if (const auto set = hub->set_upstream(on); !set) log_.write("hub", set.error());
+  } else if (VirtualBoard* board = board_at(fmt::format("1-{}", port)); board != nullptr) {
+    board->handle(on ? BoardInput::port_power_on : BoardInput::port_power_off);
+  }
+}
+
+void Lab::hand_on(VirtualBoard& board, BoardInput input) {
+  const bool is_power = input == BoardInput::port_power_on || input == BoardInput::port_power_off;
+  ExternalHub* const hub = hub_at(board.spec().port);
+  if (is_power && hub != nullptr) {
+    hub->switch_port(board.spec().hub_port, input == BoardInput::port_power_on);
+  } else {
+    board.handle(input);
+  }
+}
+
+ExternalHub* Lab::hub_at(unsigned port) {
+  const auto found = std::find_if(hubs_.begin(), hubs_.end(), [&](const auto& hub) { return hub->port() == port; });
+  return found == hubs_.end() ? nullptr : found->get();
 }
 
 Result<void> Lab::make_boards(const LabSettings& settings) {
@@ -138,7 +178,7 @@ Result<std::string> Lab::obey(const std::string& line) {
     return failure(fmt::format("no board at port {}; there are {}", words[1].substr(0, 40), fmt::join(ports, ", ")));
   }
   if (asks_status) return board->status_json();
-  board->handle(*input);
+  hand_on(*board, *input);
   return std::string();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "boards/virtual/control_server.h"
+#include "boards/virtual/external_hub.h"
 #include "boards/virtual/lab_log.h"
 #include "boards/virtual/network_namespace.h"
 #include "boards/virtual/usb_bus.h"
@@ -17,6 +18,7 @@ namespace virtual_lab {
 
 struct LabSettings {
   std::vector<UnitSpec> units;
+  std::vector<HubSpec> hubs;
   std::filesystem::path root;                  // $UMOCKDEV_DIR
   std::optional<std::filesystem::path> state;  // where flash is kept
   std::filesystem::path log_file;
@@ -38,9 +40,14 @@ class Lab {
 
  private:
   Lab(EventLoop& loop, const LabSettings& settings);
+  Result<void> start_bus(const LabSettings& settings);
   Result<void> make_boards(const LabSettings& settings);
   Result<void> publish() const;
   [[nodiscard]] Result<std::string> set_faults(const std::vector<std::string>& words);
+  // What the power of a root hub's port means for whatever is plugged in there.
+  void root_port_switched(unsigned port, bool on);
+  void hand_on(VirtualBoard& board, BoardInput input);
+  [[nodiscard]] ExternalHub* hub_at(unsigned port);
   [[nodiscard]] VirtualBoard* board_at(const std::string& port_or_unit);
 
   EventLoop& loop_;
@@ -49,6 +56,7 @@ class Lab {
   std::vector<std::string> warnings_;
   std::vector<std::unique_ptr<NetworkNamespace>> networks_;  // of the boards, in their order; null where forbidden
   UsbBus bus_;
+  std::vector<std::unique_ptr<ExternalHub>> hubs_;
   std::vector<std::unique_ptr<VirtualBoard>> boards_;
   ControlServer control_;
 };

@@ -161,18 +161,71 @@ void read_chip(const fs::path& board_file, UnitSpec& unit) {
   if (unit.image_max_bytes > unit.layout.size) chip.fail(image["max_bytes"], "expected no more than the flash has");
 }
 
-unsigned read_port(const YamlFile& lab, const YAML::Node& block) {
-  const std::string text = lab.text(block, "port");
-  unsigned port = 0;
-  const auto parsed =
-      std::from_chars(text.data() + std::min<std::size_t>(2, text.size()), text.data() + text.size(), port);
+// "4" as it is written, without zeros before it; 0 if it is no such number.
+unsigned number_of(std::string_view text) {
+  unsigned number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (!text.starts_with("1-") || !whole || port < 1 || port > HubModel::max_ports ||
-      text != fmt::format("1-{}", port)) {
-    lab.fail(block["port"],
-             fmt::format("expected a port from \"1-1\" to \"1-{}\", not \"{}\"", HubModel::max_ports, text));
+  return whole && text == std::to_string(number) ? number : 0;
+}
+
+// "1-4": the number of the root hub's port; 0 if it is none.
+unsigned root_port_of(std::string_view text) {
+  const unsigned port = text.starts_with("1-") ? number_of(text.substr(2)) : 0;
+  return port <= HubModel::max_ports ? port : 0;
+}
+
+std::vector<HubSpec> read_hubs(const YamlFile& lab) {
+  static const std::map<std::string, HubSpec::Usb3> halves{{"container-id", HubSpec::Usb3::container_id},
+                                                           {"peer", HubSpec::Usb3::peer}};
+  if (!lab.root()["virtual"].IsDefined()) return {};
+  const YAML::Node block = lab.child_map(lab.root(), "virtual");
+  lab.allow_only(block, {"hubs"});
+  const YAML::Node list = block["hubs"];
+  if (!list.IsDefined() || !list.IsSequence()) lab.fail(block, "expected a list \"hubs:\"");
+  std::vector<HubSpec> hubs;
+  for (const YAML::Node& node : list) {
+    if (!node.IsMap()) lab.fail(node, "expected a hub such as {port: \"1-4\", ports: 4}");
+    lab.allow_only(node, {"port", "ports", "usb3"});
+    HubSpec hub;
+    hub.port = root_port_of(lab.text(node, "port"));
+    if (hub.port == 0) {
+      lab.fail(node["port"], fmt::format("expected a port from \"1-1\" to \"1-{}\", not \"{}\"", HubModel::max_ports,
+                                         lab.text(node, "port")));
+    }
+    for (const HubSpec& other : hubs) {
+      if (other.port == hub.port) lab.fail(node["port"], fmt::format("port 1-{} has a hub above", hub.port));
+    }
+    hub.ports = lab.number(node, "ports");
+    if (hub.ports < 1 || hub.ports > HubSpec::max_ports) {
+      lab.fail(node["ports"], fmt::format("expected 1 to {} ports", HubSpec::max_ports));
+    }
+    if (node["usb3"].IsDefined()) {
+      const auto half = halves.find(lab.text(node, "usb3"));
+      if (half == halves.end()) lab.fail(node["usb3"], "expected \"container-id\" or \"peer\" for \"usb3\"");
+      hub.usb3 = half->second;
+    }
+    hubs.push_back(hub);
   }
-  return port;
+  return hubs;
+}
+
+void read_port(const YamlFile& lab, const YAML::Node& block, const std::vector<HubSpec>& hubs, UnitSpec& unit) {
+  const std::string text = lab.text(block, "port");
+  const std::size_t dot = text.find('.');
+  unit.port = root_port_of(std::string_view(text).substr(0, dot));
+  if (dot != std::string::npos) unit.hub_port = number_of(std::string_view(text).substr(dot + 1));
+  if (unit.port == 0 || (dot != std::string::npos && unit.hub_port == 0)) {
+    lab.fail(block["port"],
+             fmt::format("expected a port from \"1-1\" to \"1-{}\", or of a hub such as \"1-4.2\"; not \"{}\"",
+                         HubModel::max_ports, text));
+  }
+  const auto hub = std::find_if(hubs.begin(), hubs.end(), [&](const HubSpec& one) { return one.port == unit.port; });
+  if (unit.hub_port == 0 && hub != hubs.end()) lab.fail(block["port"], fmt::format("port {} has a hub", text));
+  if (unit.hub_port != 0 && (hub == hubs.end() || unit.hub_port > hub->ports)) {
+    lab.fail(block["port"],
+             fmt::format("no hub with such a port is at 1-{}; name it in \"virtual: {{hubs: [...]}}\"", unit.port));
+  }
 }
 
 Faults read_faults(const YamlFile& lab, const YAML::Node& block) {
@@ -201,7 +254,8 @@ void read_manners(const YamlFile& lab, const YAML::Node& block, UnitSpec& unit) 
   }
 }
 
-UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vector<fs::path>& elsewhere) {
+UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vector<HubSpec>& hubs,
+                   const std::vector<fs::path>& elsewhere) {
   UnitSpec unit;
   unit.id = lab.text(node, "id");
   const bool good_id = unit.id.size() <= 40 && std::all_of(unit.id.begin(), unit.id.end(), [](char letter) {
@@ -210,7 +264,7 @@ UnitSpec read_unit(const YamlFile& lab, const YAML::Node& node, const std::vecto
   if (!good_id) lab.fail(node["id"], fmt::format("expected 1 to 40 of a-z, 0-9 and -, not \"{}\"", unit.id));
   const YAML::Node block = lab.child_map(node, "virtual");
   lab.allow_only(block, {"port", "serial", "core", "tty", "faults", "dfu"});
-  unit.port = read_port(lab, block);
+  read_port(lab, block, hubs, unit);
   unit.serial = lab.text(block, "serial");
   const bool good_serial =
       unit.serial.size() <= 63 &&
@@ -235,6 +289,7 @@ std::vector<UnitSpec> read_units(const fs::path& file, const std::vector<fs::pat
   if (!list.IsDefined() || !list.IsSequence()) {
     lab.fail(list.IsDefined() ? list : lab.root(), "expected a list \"units:\"");
   }
+  const std::vector<HubSpec> hubs = read_hubs(lab);
   std::vector<UnitSpec> units;
   std::map<std::string, std::string> taken;  // what, by whom
   for (const YAML::Node& node : list) {
@@ -244,8 +299,8 @@ std::vector<UnitSpec> read_units(const fs::path& file, const std::vector<fs::pat
       lab.fail(node, "a unit of kind \"virtual\", and no other, has a block \"virtual:\"");
     }
     if (!has_block) continue;
-    UnitSpec unit = read_unit(lab, node, elsewhere);
-    const std::string keys[] = {"id " + unit.id, fmt::format("port 1-{}", unit.port), "serial " + unit.serial};
+    UnitSpec unit = read_unit(lab, node, hubs, elsewhere);
+    const std::string keys[] = {"id " + unit.id, "port " + unit.port_name(), "serial " + unit.serial};
     for (const std::string& key : keys) {
       const auto [other, is_new] = taken.try_emplace(key, unit.id);
       if (!is_new) lab.fail(node, fmt::format("{} is taken by unit {} above", key, other->second));
@@ -256,16 +311,30 @@ std::vector<UnitSpec> read_units(const fs::path& file, const std::vector<fs::pat
   return units;
 }
 
-}  // namespace
-
-Result<std::vector<UnitSpec>> read_lab_file(const fs::path& file, const std::vector<fs::path>& elsewhere) try {
-  return read_units(file, elsewhere);
+// At the room's door exceptions become Results.
+template <class Read>
+auto read_at_the_door(const fs::path& file, const Read& read) -> Result<decltype(read())> try {
+  return read();
 } catch (const BadFile& bad) {
   return failure(bad.text);
 } catch (const YAML::Exception& error) {
   return failure(fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg));
 } catch (const fs::filesystem_error& error) {
   return failure(error.what());
+}
+
+}  // namespace
+
+std::string UnitSpec::port_name() const {
+  return hub_port == 0 ? fmt::format("1-{}", port) : fmt::format("1-{}.{}", port, hub_port);
+}
+
+Result<std::vector<UnitSpec>> read_lab_file(const fs::path& file, const std::vector<fs::path>& elsewhere) {
+  return read_at_the_door(file, [&] { return read_units(file, elsewhere); });
+}
+
+Result<std::vector<HubSpec>> read_lab_hubs(const fs::path& file) {
+  return read_at_the_door(file, [&] { return read_hubs(YamlFile(file)); });
 }
 
 }  // namespace virtual_lab

@@ -95,7 +95,7 @@ TEST_F(LabFile, RefusesUnitsByLineAndReason) {
   expect_error(with("1-1", "1-0"), "lab.yaml:6", "expected a port");
   expect_error(with("1-1", "1-16"), "lab.yaml:6", "expected a port");
   expect_error(with("1-1", "1-01"), "lab.yaml:6", "expected a port");
-  expect_error(with("1-1", "1-1.2"), "lab.yaml:6", "expected a port");
+  expect_error(with("1-1", "1-1.2"), "lab.yaml:6", "no hub with such a port");
   expect_error(with("1-1", "1"), "lab.yaml:6", "expected a port");
   expect_error(with("\"V1\"", "\"V 1\""), "lab.yaml:6", "printable");
   expect_error(with("\"V1\"", "[1]"), "lab.yaml:6", "expected a text");
@@ -115,6 +115,46 @@ TEST_F(LabFile, RefusesTwoOfAKind) {
   expect_error(other("one", "1-2", "V2"), "lab.yaml:7", "id one is taken by unit one");
   expect_error(other("two", "1-1", "V2"), "lab.yaml:7", "port 1-1 is taken");
   expect_error(other("two", "1-2", "V1"), "lab.yaml:7", "serial V1 is taken");
+}
+
+TEST_F(LabFile, PutsUnitsBehindTheHubsThatItNames) {
+  const auto with = [&](const std::string& hubs, const std::string& port) {
+    std::string unit(one_unit);
+    unit.replace(unit.find("1-1"), 3, port);
+    return read("version: 1\nvirtual: {hubs: [" + hubs + "]}\nunits:\n" + unit);
+  };
+  const std::string hub = "{port: \"1-4\", ports: 4}";
+  const auto units = with(hub, "1-4.2");
+  ASSERT_TRUE(units) << units.error();
+  EXPECT_EQ(units->front().port, 4U);
+  EXPECT_EQ(units->front().hub_port, 2U);
+  EXPECT_EQ(units->front().port_name(), "1-4.2");
+  const auto hubs = read_lab_hubs(folder / "lab.yaml");
+  ASSERT_TRUE(hubs) << hubs.error();
+  ASSERT_EQ(hubs->size(), 1U);
+  EXPECT_EQ(hubs->front().usb3, HubSpec::Usb3::none);
+  ASSERT_TRUE(
+      with(hub + ", {port: \"1-5\", ports: 7, usb3: container-id}, {port: \"1-6\", ports: 1, usb3: peer}", "1-5.7"));
+  EXPECT_EQ(read_lab_hubs(folder / "lab.yaml")->at(1).usb3, HubSpec::Usb3::container_id);
+  EXPECT_EQ(read_lab_hubs(folder / "lab.yaml")->at(2).usb3, HubSpec::Usb3::peer);
+  ASSERT_TRUE(read_units(std::string(one_unit)));
+  EXPECT_TRUE(read_lab_hubs(folder / "lab.yaml")->empty());
+
+  expect_error(with(hub, "1-4"), "lab.yaml:7", "has a hub");
+  expect_error(with(hub, "1-4.5"), "lab.yaml:7", "no hub with such a port");
+  expect_error(with(hub, "1-3.1"), "lab.yaml:7", "no hub with such a port");
+  for (const char* bad : {"1-4.", "1-4.0", "1-4.02", "1-4.2.1", "1-4.x", "1-.2", "1-16.1", "2-4.2"}) {
+    expect_error(with(hub, bad), "lab.yaml:7", "expected a port");
+  }
+  expect_error(with(hub + ", " + hub, "1-4.2"), "lab.yaml:2", "has a hub above");
+  expect_error(with("{port: \"1-4\"}", "1-1"), "lab.yaml:2", "\"ports\" is missing");
+  expect_error(with("{port: \"1-0\", ports: 4}", "1-1"), "lab.yaml:2", "expected a port");
+  expect_error(with("{port: \"1-4\", ports: 0}", "1-1"), "lab.yaml:2", "1 to 7 ports");
+  expect_error(with("{port: \"1-4\", ports: 8}", "1-1"), "lab.yaml:2", "1 to 7 ports");
+  expect_error(with("{port: \"1-4\", ports: 4, usb3: yes}", "1-1"), "lab.yaml:2", "container-id");
+  expect_error(with("{port: \"1-4\", ports: 4, usb4: 1}", "1-1"), "lab.yaml:2", "unknown key");
+  expect_error(with("7", "1-1"), "lab.yaml:2", "expected a hub");
+  expect_error(read("version: 1\nvirtual: {}\nunits:\n" + std::string(one_unit)), "lab.yaml:2", "hubs:");
 }
 
 TEST_F(LabFile, TakesIdsAndProtocolFromBoardAndChip) {

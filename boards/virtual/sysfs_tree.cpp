@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view bus = "/sys/devices/pci0000:00/0000:00:14.0/usb1";
+constexpr std::string_view controller = "/sys/devices/pci0000:00/0000:00:14.0";
 constexpr unsigned usb_major = 189;
 constexpr unsigned acm_major = 166;
 
@@ -22,7 +22,15 @@ void write_file(const fs::path& path, std::string_view text) {
 }
 
 std::string syspath_of(const UsbPlace& place) {
-  return place.port == 0 ? std::string(bus) : fmt::format("{}/{}", bus, place.name());
+  const std::string above = place.port == 0       ? std::string(controller)
+                            : place.hub_port == 0 ? fmt::format("{}/{}", controller, place.parent())
+                                                  : fmt::format("{}/usb{}/{}", controller, place.bus, place.parent());
+  return fmt::format("{}/{}", above, place.name());
+}
+
+// As the preload library names a node's device number, which it answers stat() from.
+std::string flat_node_of(const UsbPlace& place) {
+  return fmt::format("bus_usb_{:03}_{:03}", place.bus, place.device_number);
 }
 
 std::string uevent_text(const std::vector<std::pair<std::string, std::string>>& properties) {
@@ -40,9 +48,16 @@ std::string attribute_string(const UsbDescriptors& descriptors, unsigned index) 
 
 }  // namespace
 
-std::string UsbPlace::name() const { return port == 0 ? "usb1" : fmt::format("1-{}", port); }
+std::string UsbPlace::name() const {
+  if (port == 0) return fmt::format("usb{}", bus);
+  return hub_port == 0 ? fmt::format("{}-{}", bus, port) : fmt::format("{}-{}.{}", bus, port, hub_port);
+}
 
-std::string UsbPlace::node() const { return fmt::format("/dev/bus/usb/001/{:03}", device_number); }
+std::string UsbPlace::parent() const {
+  return hub_port == 0 ? fmt::format("usb{}", bus) : fmt::format("{}-{}", bus, port);
+}
+
+std::string UsbPlace::node() const { return fmt::format("/dev/bus/usb/{:03}/{:03}", bus, device_number); }
 
 Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descriptors) try {
   const std::string path = syspath_of(place);
@@ -50,12 +65,11 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
   const Bytes& configuration = descriptors.configuration;
   const std::string product_text =
       fmt::format("{:x}/{:x}/{:x}", descriptors.vendor_id(), descriptors.product_id(), device[12] | device[13] << 8);
-  const unsigned minor = place.device_number - 1;
 
   Pairs attributes{
-      {"busnum", "1\n"},
+      {"busnum", fmt::format("{}\n", place.bus)},
       {"devnum", fmt::format("{}\n", place.device_number)},
-      {"devpath", fmt::format("{}\n", place.port)},
+      {"devpath", (place.port == 0 ? "0" : place.name().substr(place.name().find('-') + 1)) + "\n"},
       {"speed", fmt::format("{}\n", descriptors.speed_megabits)},
       {"version", fmt::format(" {:x}.{:02x}\n", device[3], device[2])},
       {"maxchild", fmt::format("{}\n", place.hub_ports)},
@@ -77,34 +91,33 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
       {"manufacturer", attribute_string(descriptors, 1)},
       {"product", attribute_string(descriptors, 2)},
       {"serial", attribute_string(descriptors, 3)},
-      {"dev", fmt::format("{}:{}\n", usb_major, minor)},
+      {"dev", fmt::format("{}:{}\n", usb_major, place.minor_number())},
       {"descriptors",
        std::string(device.begin(), device.end()) + std::string(configuration.begin(), configuration.end())},
   };
   add_entry(place, path, attributes,
             {{"DEVTYPE", "usb_device"},
              {"DEVNAME", place.node()},
-             {"BUSNUM", "001"},
+             {"BUSNUM", fmt::format("{:03}", place.bus)},
              {"DEVNUM", fmt::format("{:03}", place.device_number)},
              {"MAJOR", std::to_string(usb_major)},
-             {"MINOR", std::to_string(minor)},
+             {"MINOR", std::to_string(place.minor_number())},
              {"PRODUCT", product_text},
              {"TYPE", fmt::format("{}/{}/{}", device[4], device[5], device[6])},
              {"ID_VENDOR_ID", fmt::format("{:04x}", descriptors.vendor_id())},
              {"ID_MODEL_ID", fmt::format("{:04x}", descriptors.product_id())},
              {"ID_SERIAL_SHORT", descriptors.strings[2]}});
 
-  // stat() of the node is answered from here by the preload library.
-  const std::string flat_node = fmt::format("bus_usb_001_{:03}", place.device_number);
+  const std::string flat_node = flat_node_of(place);
   fs::create_directories(root_ / "dev/.node");
   fs::remove(root_ / "dev/.node" / flat_node);
-  fs::create_symlink(fmt::format("{}:{}", usb_major, minor), root_ / "dev/.node" / flat_node);
+  fs::create_symlink(fmt::format("{}:{}", usb_major, place.minor_number()), root_ / "dev/.node" / flat_node);
   fs::create_directories(root_ / "sys/dev/char");
-  const fs::path by_number = root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, minor);
+  const fs::path by_number = root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, place.minor_number());
   fs::remove(by_number);
   fs::create_symlink("../.." + path.substr(4), by_number);
 
-  const std::string prefix = place.port == 0 ? "1-0" : place.name();
+  const std::string prefix = place.port == 0 ? fmt::format("{}-0", place.bus) : place.name();
   for (const UsbInterface& interface : descriptors.interfaces()) {
     Pairs about{
         {"bInterfaceNumber", fmt::format("{:02x}\n", interface.number)},
@@ -120,6 +133,7 @@ Result<void> SysfsTree::add(const UsbPlace& place, const UsbDescriptors& descrip
                {"PRODUCT", product_text},
                {"INTERFACE", fmt::format("{}/{}/{}", interface.class_code, interface.subclass, interface.protocol)}});
   }
+  if (place.twin_bus != 0) add_peers(place, fmt::format("{}/{}:1.0", path, prefix));
   for (const Entry& entry : entries_) {
     if (entry.port_name == place.name()) uevents_.send({"add", entry.syspath, "usb", entry.properties});
   }
@@ -143,6 +157,16 @@ void SysfsTree::add_entry(const UsbPlace& place, const std::string& syspath, con
   fs::remove(link);
   fs::create_symlink("../../.." + syspath.substr(4), link);
   entries_.push_back({place.name(), syspath, std::move(properties)});
+}
+
+void SysfsTree::add_peers(const UsbPlace& place, const std::string& interface_path) const {
+  const std::string twin = fmt::format("{}-{}", place.twin_bus, place.port);
+  for (unsigned port = 1; port <= place.hub_ports; ++port) {
+    const fs::path folder = below_root(interface_path) / fmt::format("{}-port{}", place.name(), port);
+    fs::create_directories(folder);
+    fs::create_symlink(fmt::format("../../../../usb{0}/{1}/{1}:1.0/{1}-port{2}", place.twin_bus, twin, port),
+                       folder / "peer");
+  }
 }
 
 void SysfsTree::link_to_sys(const std::string& syspath, const std::string& link, const std::string& target) const {
@@ -198,8 +222,8 @@ void SysfsTree::remove(const UsbPlace& place) {
     fs::remove(root_ / "sys/bus/usb/devices" / below_root(entry.syspath).filename(), ignored);
     for (const fs::path& link : entry.links) fs::remove(link, ignored);
   }
-  fs::remove(root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, place.device_number - 1), ignored);
-  fs::remove(root_ / "dev/.node" / fmt::format("bus_usb_001_{:03}", place.device_number), ignored);
+  fs::remove(root_ / "sys/dev/char" / fmt::format("{}:{}", usb_major, place.minor_number()), ignored);
+  fs::remove(root_ / "dev/.node" / flat_node_of(place), ignored);
   fs::remove_all(below_root(syspath_of(place)), ignored);
   for (const Entry& entry : leaving) uevents_.send({"remove", entry.syspath, entry.subsystem, entry.properties});
 }

@@ -13,12 +13,17 @@
 namespace virtual_lab {
 
 struct UsbPlace {
+  unsigned bus = 1;
   unsigned device_number = 1;  // 1 to 127
-  unsigned port = 0;           // 0: the root hub
+  unsigned port = 0;           // of the root hub; 0: that itself
+  unsigned hub_port = 0;       // of the hub at `port`; 0: it is plugged into the root hub
   unsigned hub_ports = 0;      // of a hub
+  unsigned twin_bus = 0;       // of a hub: where its other half is plugged, at the same port; 0: it has none
 
-  [[nodiscard]] std::string name() const;  // usb1, 1-4
-  [[nodiscard]] std::string node() const;  // /dev/bus/usb/001/002
+  [[nodiscard]] std::string name() const;    // usb1, 1-4, 1-4.2
+  [[nodiscard]] std::string parent() const;  // the name of the hub that it is plugged into
+  [[nodiscard]] std::string node() const;    // /dev/bus/usb/001/002
+  [[nodiscard]] unsigned minor_number() const { return (bus - 1) * 128 + device_number - 1; }
 };
 
 class SysfsTree {
@@ -42,6 +47,8 @@ class SysfsTree {
   };
 
   void add_entry(const UsbPlace& place, const std::string& syspath, const Pairs& attributes, Pairs properties);
+  // What ties each port of a hub to the one of its other half that has the same connector.
+  void add_peers(const UsbPlace& place, const std::string& interface_path) const;
   // Makes `link` in a device's directory point to /sys/`target`.
   void link_to_sys(const std::string& syspath, const std::string& link, const std::string& target) const;
   [[nodiscard]] std::filesystem::path below_root(const std::string& path) const { return root_ / path.substr(1); }

@@ -23,21 +23,33 @@ UsbBus::~UsbBus() {
 }
 
 Result<void> UsbBus::start(unsigned ports, std::function<void(unsigned port, bool on)> set_port_power) {
-  hub_ = std::make_shared<HubModel>(ports);
-  auto device = std::make_shared<UsbfsDevice>(hub_, hub_mutex_);
-  device->on_event([this, set_port_power = std::move(set_port_power)](const DeviceEvent& event) {
-    loop_.post([set_port_power, event] { set_port_power(event.port, event.on); });
-  });
-  const UsbPlace place{.device_number = 1, .port = 0, .hub_ports = ports};
+  return start_root({.hub_ports = ports}, {std::make_shared<HubModel>(ports), std::make_shared<std::mutex>()},
+                    [this, set_port_power = std::move(set_port_power)](const DeviceEvent& event) {
+                      loop_.post([set_port_power, event] { set_port_power(event.port, event.on); });
+                    });
+}
+
+Result<void> UsbBus::start_superspeed(unsigned ports) {
+  const HubKind kind{.ports = ports, .superspeed = true, .switches_ports = false};
+  return start_root({.bus = 2, .hub_ports = ports}, {std::make_shared<HubModel>(kind), std::make_shared<std::mutex>()},
+                    {});
+}
+
+Result<void> UsbBus::start_root(const UsbPlace& place, const Hub& hub,
+                                std::function<void(const DeviceEvent&)> on_event) {
+  auto device = std::make_shared<UsbfsDevice>(hub.model, hub.mutex);
+  device->on_event(std::move(on_event));
   auto node = serve(place, device);
   if (!node) return failure(node.error());
-  hub_node_ = std::move(*node);
-  return sysfs_.add(place, hub_->descriptors());
+  roots_[place.bus] = {.hub = hub, .node = std::move(*node)};
+  hubs_[place.name()] = hub;
+  return sysfs_.add(place, hub.model->descriptors());
 }
 
 void UsbBus::show_power(unsigned port, bool on) {
-  const std::lock_guard lock(*hub_mutex_);
-  hub_->show_power(port, on);
+  const Hub& root = roots_.at(1).hub;
+  const std::lock_guard lock(*root.mutex);
+  root.model->show_power(port, on);
 }
 
 Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
@@ -48,20 +60,26 @@ Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
       if (still_there && !still_there->gone()) sink(event);
     });
   });
-  const UsbPlace place{.device_number = take_device_number(), .port = plug.port};
+  const UsbPlace place{.bus = plug.bus,
+                       .device_number = take_device_number(plug.bus),
+                       .port = plug.port,
+                       .hub_port = plug.hub_port,
+                       .hub_ports = plug.hub ? plug.hub->port_count() : 0,
+                       .twin_bus = plug.twin_bus};
   auto node = serve(place, device);
   if (!node) {
-    number_is_taken_[place.device_number] = false;
+    taken_numbers_.erase({place.bus, place.device_number});
     return failure(node.error());
   }
   const unsigned tty_number = free_tty_number();
   auto tty = plug.tty ? serve_tty(plug, tty_number, device) : Result<std::unique_ptr<TtyNode>>();
   if (!tty) {
-    number_is_taken_[place.device_number] = false;
+    taken_numbers_.erase({place.bus, place.device_number});
     return failure(tty.error());
   }
   auto plugged = std::make_unique<PluggedDevice>(*this, place, device, std::move(*node), std::move(*tty));
-  hub_shows(plug.port, true);
+  if (plug.hub) hubs_[place.name()] = {plug.hub, plug.board_mutex};
+  hub_shows(place, true);
   auto added = sysfs_.add(place, plug.model->descriptors());
   if (added && plug.tty) added = sysfs_.add_tty(place, plug.tty->control_interface, tty_number);
   flush_uevents();
@@ -99,12 +117,12 @@ Result<std::unique_ptr<TtyNode>> UsbBus::serve_tty(const Plug& plug, unsigned nu
 }
 
 // As the kernel does: each plug gets the next number, so that a stale handle never meets a new device.
-unsigned UsbBus::take_device_number() {
+unsigned UsbBus::take_device_number(unsigned bus) {
+  unsigned& last = roots_.at(bus).last_device_number;
   do {
-    last_device_number_ = last_device_number_ % max_device_number + 1;
-  } while (last_device_number_ == 1 || number_is_taken_[last_device_number_]);
-  number_is_taken_[last_device_number_] = true;
-  return last_device_number_;
+    last = last % max_device_number + 1;
+  } while (last == 1 || !taken_numbers_.insert({bus, last}).second);
+  return last;
 }
 
 Result<std::unique_ptr<UsbfsNode>> UsbBus::serve(const UsbPlace& place, std::shared_ptr<UsbfsDevice> device) {
@@ -112,15 +130,18 @@ Result<std::unique_ptr<UsbfsNode>> UsbBus::serve(const UsbPlace& place, std::sha
 }
 
 void UsbBus::unplugged(const UsbPlace& place) {
-  number_is_taken_[place.device_number] = false;
-  hub_shows(place.port, false);
+  taken_numbers_.erase({place.bus, place.device_number});
+  hubs_.erase(place.name());
+  hub_shows(place, false);
   sysfs_.remove(place);
   flush_uevents();
 }
 
-void UsbBus::hub_shows(unsigned port, bool connected) {
-  const std::lock_guard lock(*hub_mutex_);
-  hub_->show_connected(port, connected);
+void UsbBus::hub_shows(const UsbPlace& place, bool connected) {
+  const auto hub = hubs_.find(place.parent());
+  if (hub == hubs_.end()) return;  // it has left the bus before
+  const std::lock_guard lock(*hub->second.mutex);
+  hub->second.model->show_connected(place.hub_port == 0 ? place.port : place.hub_port, connected);
 }
 
 void UsbBus::flush_uevents() {

@@ -1,12 +1,16 @@
-// The lab's one USB bus: its root hub, device numbers, and what plugging in and out consists of.
+// The lab's USB: bus 1, and where a hub has a USB 3 half the SuperSpeed bus 2; their root hubs, device numbers, and
+// what plugging in and out consists of.
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "boards/virtual/hub_model.h"
 #include "boards/virtual/lab_log.h"
@@ -49,12 +53,15 @@ class UsbBus {
   UsbBus(EventLoop& loop, std::filesystem::path root);
   ~UsbBus();
 
-  // Puts the root hub there. `set_port_power` is called in the loop when a host switches a port.
+  // Puts the root hub of bus 1 there. `set_port_power` is called in the loop when a host switches a port.
   [[nodiscard]] Result<void> start(unsigned ports, std::function<void(unsigned port, bool on)> set_port_power);
+  // And that of bus 2, which switches none.
+  [[nodiscard]] Result<void> start_superspeed(unsigned ports);
+  // What bus 1's root hub reports.
   void show_power(unsigned port, bool on);
 
   struct Plug {
-    unsigned port = 0;
+    unsigned port = 0;  // of the root hub
     std::shared_ptr<UsbDevice> model;
     std::shared_ptr<std::mutex> board_mutex;
     // Called in the loop, not after the device was unplugged.
@@ -65,18 +72,34 @@ class UsbBus {
       std::uint8_t control_interface, out_endpoint, in_endpoint;
     };
     std::optional<Tty> tty = std::nullopt;
+    unsigned hub_port = 0;  // of the hub at `port`; 0: it is plugged into the root hub
+    unsigned bus = 1;
+    std::shared_ptr<HubModel> hub = nullptr;  // the model, if it is a hub
+    unsigned twin_bus = 0;                    // see UsbPlace
   };
   [[nodiscard]] Result<std::unique_ptr<PluggedDevice>> plug(const Plug& plug);
 
  private:
   friend class PluggedDevice;
-  [[nodiscard]] unsigned take_device_number();
+  struct Hub {
+    std::shared_ptr<HubModel> model;
+    std::shared_ptr<std::mutex> mutex;
+  };
+  struct RootHub {
+    Hub hub;
+    std::unique_ptr<UsbfsNode> node;
+    unsigned last_device_number = 1;
+  };
+
+  [[nodiscard]] Result<void> start_root(const UsbPlace& place, const Hub& hub,
+                                        std::function<void(const DeviceEvent&)> on_event);
+  [[nodiscard]] unsigned take_device_number(unsigned bus);
   [[nodiscard]] Result<std::unique_ptr<TtyNode>> serve_tty(const Plug& plug, unsigned number,
                                                            const std::shared_ptr<UsbfsDevice>& device);
   [[nodiscard]] unsigned free_tty_number() const;
   [[nodiscard]] Result<std::unique_ptr<UsbfsNode>> serve(const UsbPlace& place, std::shared_ptr<UsbfsDevice> device);
   void unplugged(const UsbPlace& place);
-  void hub_shows(unsigned port, bool connected);
+  void hub_shows(const UsbPlace& place, bool connected);
   void flush_uevents();
 
   static constexpr unsigned max_device_number = 127;
@@ -87,12 +110,10 @@ class UsbBus {
   SysfsTree sysfs_;
   UsbfsClients clients_;
   TtyClients tty_clients_;
-  std::array<bool, max_device_number + 1> number_is_taken_{};
-  unsigned last_device_number_ = 1;
   EventLoop::TimerId uevent_timer_ = 0;
-  std::shared_ptr<HubModel> hub_;
-  const std::shared_ptr<std::mutex> hub_mutex_ = std::make_shared<std::mutex>();
-  std::unique_ptr<UsbfsNode> hub_node_;
+  std::map<unsigned, RootHub> roots_;                      // by bus
+  std::map<std::string, Hub> hubs_;                        // all, by their place's name
+  std::set<std::pair<unsigned, unsigned>> taken_numbers_;  // bus, device number
 };
 
 }  // namespace virtual_lab

@@ -21,6 +21,7 @@ constexpr std::uint8_t interface_type = 4;
 constexpr std::uint8_t endpoint_type = 5;
 constexpr std::size_t interface_bytes = 9;
 constexpr std::size_t endpoint_bytes = 7;
+constexpr std::uint8_t bos_type = 15;
 constexpr std::size_t max_string_characters = 126;
 
 }  // namespace
@@ -44,7 +45,7 @@ std::vector<UsbInterface> UsbDescriptors::interfaces() const {
 Bytes device_descriptor(const DeviceIdentity& identity) {
   Bytes bytes{18, device_type};
   append_u16(bytes, identity.usb_version);
-  bytes.insert(bytes.end(), {identity.class_code, identity.subclass, identity.protocol, 64});
+  bytes.insert(bytes.end(), {identity.class_code, identity.subclass, identity.protocol, identity.max_packet_size0});
   append_u16(bytes, identity.vendor_id);
   append_u16(bytes, identity.product_id);
   append_u16(bytes, identity.device_version);
@@ -94,6 +95,7 @@ std::optional<std::size_t> UsbDevice::standard_request(const SetupPacket& setup,
       if (!setup.to_host()) return std::nullopt;
       if (type == device_type) return give(descriptors_.device, data);
       if (type == configuration_type && (setup.value & 0xff) == 0) return give(descriptors_.configuration, data);
+      if (type == bos_type && !descriptors_.bos.empty()) return give(descriptors_.bos, data);
       if (type != string_type) return std::nullopt;
       const auto text = string_descriptor(setup.value & 0xff);
       if (!text) return std::nullopt;

@@ -75,6 +75,7 @@ struct UsbInterface {
 struct UsbDescriptors {
   Bytes device;                      // chapter 9.6.1
   Bytes configuration;               // chapter 9.6.3, with all that belongs to it
+  Bytes bos;                         // USB 3.2, chapter 9.6.2, with its capabilities; empty: it has none
   std::vector<std::string> strings;  // from index 1 on: manufacturer, product, serial number, then others
   unsigned speed_megabits = 12;
 
@@ -92,6 +93,7 @@ struct DeviceIdentity {
   std::uint16_t vendor_id = 0;
   std::uint16_t product_id = 0;
   std::uint16_t device_version = 0;
+  std::uint8_t max_packet_size0 = 64;  // of a SuperSpeed device the exponent of 2
 };
 
 // Strings 1, 2 and 3 name manufacturer, product and serial number.

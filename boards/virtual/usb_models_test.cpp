@@ -165,7 +165,8 @@ TEST(Cdc, StallsWhatItDoesNotHave) {
 TEST(Hub, SwitchesPowerPerPort) {
   HubModel hub(4);
   Bytes descriptor(64);
-  ASSERT_EQ(hub.control({0xa0, 6, 0x2900, 0, 64}, descriptor), 11U);
+  ASSERT_EQ(hub.control({0xa0, 6, 0x2900, 0, 64}, descriptor), 9U);
+  EXPECT_EQ(descriptor[0], 9);
   EXPECT_EQ(descriptor[2], 4);
   EXPECT_EQ(descriptor[3] & 3, 1) << "individual port power switching";
   Bytes none;
@@ -188,6 +189,50 @@ TEST(Hub, ReportsConnectionAndItsChange) {
   hub.show_power(2, false);
   ASSERT_EQ(hub.control({0xa3, 0, 0, 2, 4}, status), 4U);
   EXPECT_EQ(status, (Bytes{0, 0, 0, 0}));
+}
+
+TEST(Hub, HasABitForEachPort) {
+  HubModel hub(15);
+  Bytes descriptor(64);
+  ASSERT_EQ(hub.control({0xa0, 6, 0x2900, 0, 64}, descriptor), 11U);
+  EXPECT_EQ(Bytes(descriptor.begin() + 7, descriptor.begin() + 11), (Bytes{0, 0, 0xff, 0xff}));
+}
+
+// USB 3.2, tables 10-3, 10-13 and 9-22.
+TEST(Hub, OfUsb3IsAnotherKindOfHub) {
+  const Bytes id{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+  HubModel hub(HubKind{.ports = 4, .superspeed = true, .serial = "HUB4", .container_id = id});
+  const Bytes& device = hub.descriptors().device;
+  EXPECT_EQ(Bytes(device.begin() + 2, device.begin() + 8), (Bytes{0x00, 0x03, 9, 0, 3, 9}));
+  Bytes data(64);
+  EXPECT_FALSE(hub.control({0xa0, 6, 0x2900, 0, 64}, data)) << "not USB 2's";
+  ASSERT_EQ(hub.control({0xa0, 6, 0x2a00, 0, 64}, data), 12U);
+  EXPECT_EQ(Bytes(data.begin(), data.begin() + 5), (Bytes{12, 0x2a, 4, 0x09, 0x00}));
+  Bytes status(4);
+  ASSERT_EQ(hub.control({0xa3, 0, 0, 2, 4}, status), 4U);
+  EXPECT_EQ(status, (Bytes{0xa0, 0x02, 0, 0})) << "powered, and looks for a receiver";
+  Bytes none;
+  EXPECT_TRUE(hub.control({0x23, 1, 8, 2, 0}, none));
+  EXPECT_FALSE(hub.powered(2));
+  EXPECT_TRUE(hub.powered(3));
+  ASSERT_EQ(hub.control({0xa3, 0, 0, 2, 4}, status), 4U);
+  EXPECT_EQ(status, (Bytes{0x80, 0, 0, 0}));
+
+  const std::size_t bos = hub.control({0x80, 6, 0x0f00, 0, 64}, data).value_or(0);
+  ASSERT_EQ(bos, 5U + 7 + 10 + 20);
+  EXPECT_EQ(Bytes(data.begin(), data.begin() + 5), (Bytes{5, 15, 42, 0, 3}));
+  EXPECT_EQ(Bytes(data.begin() + 26, data.begin() + 42), id);
+}
+
+TEST(Hub, ThatSwitchesNothingSaysSo) {
+  HubModel hub(HubKind{.ports = 4, .switches_ports = false});
+  Bytes descriptor(64);
+  ASSERT_TRUE(hub.control({0xa0, 6, 0x2900, 0, 64}, descriptor));
+  EXPECT_EQ(descriptor[3] & 3, 2);
+  Bytes none;
+  EXPECT_TRUE(hub.control({0x23, 1, 8, 2, 0}, none));
+  EXPECT_TRUE(hub.powered(2));
+  EXPECT_TRUE(hub.take_events().empty());
 }
 
 TEST(Hub, RefusesPortsThatItDoesNotHave) {

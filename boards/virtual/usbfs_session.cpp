@@ -86,13 +86,16 @@ class Session {
   void answer_simple(std::uint64_t request, std::uint64_t argument, PreloadReply& reply) {
     constexpr std::int64_t speed_full = 2;
     constexpr std::int64_t speed_high = 3;
+    constexpr std::int64_t speed_super = 5;
+    const unsigned megabits = device_.descriptors().speed_megabits;
+    const std::int64_t speed = megabits >= 5000 ? speed_super : megabits >= 480 ? speed_high : speed_full;
     switch (request) {
       case USBDEVFS_GET_CAPABILITIES:
         reply.write_memory_i32(argument, capabilities);
         reply.done(0);
         return;
       case USBDEVFS_GET_SPEED:
-        reply.done(0, device_.descriptors().speed_megabits >= 480 ? speed_high : speed_full);
+        reply.done(0, speed);
         return;
       case USBDEVFS_SETCONFIGURATION:
       case USBDEVFS_CLEAR_HALT:

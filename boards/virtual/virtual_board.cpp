@@ -39,7 +39,7 @@ void VirtualBoard::handle(BoardInput input) {
     carry_out(action);
   }
   if (model_.state() != before) log(fmt::format("{} -> {}", name_of(before), name_of(model_.state())));
-  around_.bus.show_power(spec_.port, model_.port_power());
+  if (spec_.hub_port == 0) around_.bus.show_power(spec_.port, model_.port_power());
 }
 
 void VirtualBoard::carry_out(const BoardAction& action) {
@@ -52,6 +52,9 @@ void VirtualBoard::carry_out(const BoardAction& action) {
       return;
     case BoardAction::Kind::leave_bus:
       leave_bus();
+      return;
+    case BoardAction::Kind::disconnect:
+      plugged_.reset();
       return;
     case BoardAction::Kind::join_bus_as_bootloader:
       if (const auto found = image(); !found) log(fmt::format("stays in the bootloader: {}", found.error()));
@@ -112,8 +115,12 @@ void VirtualBoard::stop_core() {
 void VirtualBoard::join_bus(std::shared_ptr<UsbDevice> device) {
   std::optional<UsbBus::Plug::Tty> tty;
   if (spec_.tty && device == console_) tty = {0, CdcModel::data_out, CdcModel::data_in};
-  auto joined = around_.bus.plug(
-      {spec_.port, std::move(device), mutex_, [this](const DeviceEvent& event) { handle_device_event(event); }, tty});
+  auto joined = around_.bus.plug({.port = spec_.port,
+                                  .model = std::move(device),
+                                  .board_mutex = mutex_,
+                                  .on_event = [this](const DeviceEvent& event) { handle_device_event(event); },
+                                  .tty = tty,
+                                  .hub_port = spec_.hub_port});
   if (!joined) {
     log(joined.error());
     return;
@@ -201,7 +208,7 @@ std::string VirtualBoard::status_json() const {
   boost::json::object status;
   status["version"] = 1;
   status["unit"] = spec_.id;
-  status["port"] = fmt::format("1-{}", spec_.port);
+  status["port"] = spec_.port_name();
   status["state"] = std::string(name_of(model_.state()));
   status["power"] = model_.port_power();
   status["plugged"] = model_.plugged();

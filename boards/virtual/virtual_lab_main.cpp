@@ -51,6 +51,8 @@ int run_lab(const Options& options) {
   if (!preload) return trouble(preload.error());
   auto units = read_lab_file(options.lab_file, {"boards", own_folder().parent_path() / "boards"});
   if (!units) return trouble(units.error());
+  auto hubs = read_lab_hubs(options.lab_file);
+  if (!hubs) return trouble(hubs.error());
 
   // Signals first: a second Ctrl-C must not cut the way out short.
   const SignalsAsEvents signals;
@@ -58,7 +60,8 @@ int run_lab(const Options& options) {
   const auto root = TemporaryRoot::make();
   if (!root) return trouble(root.error());
   EventLoop loop;
-  LabSettings settings{.units = std::move(*units), .root = root->path(), .state = {}, .log_file = {}};
+  LabSettings settings{
+      .units = std::move(*units), .hubs = std::move(*hubs), .root = root->path(), .state = {}, .log_file = {}};
   if (!options.state.empty()) settings.state = fs::absolute(options.state);
   settings.log_file = options.log_file.empty() ? root->path() / "lab.log" : fs::path(options.log_file);
   const auto lab = Lab::open(loop, settings);

@@ -80,7 +80,7 @@ void read_usb(YamlMapping& unit, const char* key, LabUnit& result) {
   const auto place = unit.mapping(key);
   if (!place) return;
   const bool is_virtual = std::string_view(key) == "virtual";
-  result.port = shaped(*place, "port", is_virtual ? "1-[0-9]{1,3}" : port_shape,
+  result.port = shaped(*place, "port", is_virtual ? "1-[0-9]{1,3}(\\.[0-9])?" : port_shape,
                        is_virtual ? "a port of the virtual bus such as \"1-1\"" : "a port path such as \"1-4.2\"");
   result.serial = shaped(*place, "serial", "[\\x21-\\x7e]{1,126}", "a USB serial number");
   if (is_virtual) {
@@ -162,7 +162,7 @@ void check_distinct(const std::vector<LabUnit>& units, const std::vector<std::un
     const LabUnit& unit = units[index];
     const auto once = [&](const char* key, const std::string& kind, const std::string& value) {
       if (value.empty()) return;
-      const auto [place, fresh] = first_line.emplace(std::string(key) + kind + " " + value, unit.line);
+      const auto [place, fresh] = first_line.emplace(fmt::format("{}{} {}", key, kind, value), unit.line);
       if (!fresh)
         mappings[index]->fault(fmt::format("expected another {} for each unit; got `{}` again (first in line {})", key,
                                            printable(value), place->second));
@@ -181,6 +181,7 @@ Result<LabFacts> read_lab_file(const std::filesystem::path& path) {
   const auto read = read_yaml(path, [&](YamlMapping& root) {
     root.check_version();
     read_cloud(root, lab);
+    root.ignore("virtual");  // for virtual-lab
     root.require("units");
     const auto mappings = root.mappings("units");
     for (const auto& unit : mappings) lab.units.push_back(read_unit(*unit));

@@ -55,6 +55,14 @@ TEST_F(LabFile, SaysWhatIsOnTheBench) {
   EXPECT_THAT(lab->units[2].command, testing::ElementsAre("./my_client", "--verbose"));
 }
 
+TEST_F(LabFile, LeavesVirtualHubsToVirtualLab) {
+  const auto lab =
+      read("version: 1\nvirtual: {hubs: [{port: \"1-4\", ports: 4}]}\n" + head.substr(head.find("cloud:")) +
+           "  - {id: a, kind: virtual, board: b, virtual: {port: \"1-4.2\", serial: S, core: native}}\n");
+  ASSERT_TRUE(lab) << lab.error().message;
+  EXPECT_EQ(lab->units[0].port, "1-4.2");
+}
+
 TEST_F(LabFile, EachFaultIsToldWithItsPlaceAndWhatWasExpected) {
   const std::string process = "  - {id: a, kind: process, command: [x], capabilities: [reset]}\n";
   const struct {

@@ -6,6 +6,7 @@ Nothing here sleeps to let something happen: conditions are polled until a deadl
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,10 +56,11 @@ def image(defect="golden", chip="stm32h7"):
 
 
 class Lab:
-    def __init__(self, units=1, state=None, command=None, more=""):
+    def __init__(self, units=1, state=None, command=None, more="", text=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="virtual-lab-test-"))
         self.lab_file = self.folder / "lab.yaml"
-        self.lab_file.write_text("version: 1\nunits:\n" + "".join(UNIT.format(n=n + 1, more=more) for n in range(units)))
+        self.lab_file.write_text(text or
+                                 "version: 1\nunits:\n" + "".join(UNIT.format(n=n + 1, more=more) for n in range(units)))
         tell = "echo $$ $UMOCKDEV_DIR $LD_PRELOAD; read end"
         arguments = [Programs.virtual_lab, "--lab", self.lab_file, "--log", self.folder / "log"]
         arguments += ["--state", state] if state else []
@@ -96,6 +98,9 @@ class Lab:
 
     def client(self, *words, **options):
         return self.run(Programs.usb_client, *words, **options)
+
+    def uhubctl(self, *words, **options):
+        return self.run(shutil.which("uhubctl", path=os.environ["PATH"] + ":/usr/sbin"), *words, **options)
 
     def console(self, *lines, port="1-1"):
         return self.client("console", port, *lines).splitlines()
@@ -135,6 +140,11 @@ class Lab:
     def boot_test_core(self, serial="V1", port="1-1"):
         self.download(image(), serial=serial)
         self.await_application(port)
+
+    def boot_behind_hub(self, port="1-4.2"):
+        self.download(image())
+        wait_for("its application", lambda: self.status(port)["state"] == "application" and
+                 self.status(port)["device_number"])
 
     def processes(self):
         """All that the lab has started, by pid, and the lab."""
