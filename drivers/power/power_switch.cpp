@@ -33,7 +33,7 @@ class BenchSwitch final : public PowerSwitch {
     if (!can(action))
       return fail(ErrorKind::usage, "this bench has no means for {}; name one in the lab file's power",
                   name_of(action));
-    return switch_hub_port(*usb_, config_.hub, config_.port, action == PowerAction::on);
+    return switch_hub_port(*usb_, {config_.hub, config_.port}, action == PowerAction::on);
   }
 
  private:

@@ -60,5 +60,42 @@ TEST(HubPower, OnlyHubsThatSwitchPortsOneByOneWillDo) {
   EXPECT_THAT(check_hub_descriptor(Bytes{}, 1).error().message, HasSubstr("no hub descriptor"));
 }
 
+TEST(HubPower, ASuperSpeedHubSaysItInADescriptorOfItsOwn) {
+  const Bytes descriptor{12, 0x2a, 4, 0x09, 0, 10, 0, 4, 0, 0, 0, 0};
+  EXPECT_TRUE(check_hub_descriptor(descriptor, 4));
+  EXPECT_THAT(check_hub_descriptor(descriptor, 5).error().message, HasSubstr("ports 1 to 4, not 5"));
+  EXPECT_THAT(check_hub_descriptor(Bytes{9, 0x2b, 4, 0x09, 0x00}, 1).error().message, HasSubstr("no hub descriptor"));
+  EXPECT_FALSE(check_hub_descriptor(Bytes{4, 0x2a, 4, 0x09}, 1)) << "cut short";
+}
+
+TEST(HubPower, TheHalvesOfAHubHaveOneContainerId) {
+  const Bytes one(16, 0x11);
+  const Bytes two(16, 0x22);
+  EXPECT_EQ(other_half({"1-4", one}, {{"2", {}}, {"2-3", one}, {"2-4", two}}), "2-3");
+  EXPECT_EQ(other_half({"2-3", one}, {{"1-4", one}}), "1-4");
+  EXPECT_EQ(other_half({"1-4", one}, {{"2-4", two}}), "");
+  EXPECT_EQ(other_half({"1-4", one}, {}), "");
+  EXPECT_EQ(other_half({"1-4", {}}, {{"2-4", {}}}), "") << "no id is none";
+}
+
+TEST(HubPower, WhereSeveralHubsHaveOneContainerIdTheWayDownTells) {
+  const Bytes same(16, 0x11);
+  const std::vector<HubHalf> others{{"2-4", same}, {"2-4.1", same}, {"2-5", same}};
+  EXPECT_EQ(other_half({"1-4", same}, others), "2-4");
+  EXPECT_EQ(other_half({"1-4.1", same}, others), "2-4.1");
+  EXPECT_EQ(other_half({"1-6", same}, others), "") << "it cannot be told";
+  EXPECT_EQ(other_half({"1-4", same}, {{"2-4", same}, {"4-4", same}}), "");
+}
+
+TEST(HubPower, ALinkInSysNamesThePortWithTheSameConnector) {
+  EXPECT_EQ(peer_port("../../../../usb2/2-4/2-4:1.0/2-4-port2"), (HubPort{"2-4", 2}));
+  EXPECT_EQ(peer_port("../../../2-4.1/2-4.1:1.0/2-4.1-port14"), (HubPort{"2-4.1", 14}));
+  EXPECT_EQ(peer_port("../../../usb2/2-0:1.0/usb2-port1"), (HubPort{"2", 1}));
+  for (const char* none : {"", "/", "2-4", "2-4-port", "2-4-port0", "2-4-port-1", "2-4-port2x", "-port2", "usb-port2",
+                           "2-4-port99999999999", "2-4-port2/"}) {
+    EXPECT_FALSE(peer_port(none)) << none;
+  }
+}
+
 }  // namespace
 }  // namespace hilmark

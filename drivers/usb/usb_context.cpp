@@ -32,6 +32,14 @@ UsbId id_of(libusb_device* device) {
   return {descriptor.idVendor, descriptor.idProduct};
 }
 
+/// By bDeviceClass, and bDeviceProtocol 3 (USB 3.2 section 10.15.1).
+int hub_generation_of(libusb_device* device) {
+  constexpr std::uint8_t superspeed = 3;
+  libusb_device_descriptor descriptor{};
+  if (libusb_get_device_descriptor(device, &descriptor) != 0 || descriptor.bDeviceClass != LIBUSB_CLASS_HUB) return 0;
+  return descriptor.bDeviceProtocol == superspeed ? 3 : 2;
+}
+
 std::string serial_of(libusb_device* device) {
   libusb_device_descriptor descriptor{};
   libusb_device_handle* handle = nullptr;
@@ -102,7 +110,7 @@ struct UsbContext::Impl {
       } else {
         if (found != impl.table.end() && found->second.device.get() == device) return 0;
         if (found != impl.table.end()) impl.pending.push_back({UsbEvent::Kind::left, found->second.plugged});
-        const UsbPlugged plugged{port, id_of(device), {}, ++impl.arrivals};
+        const UsbPlugged plugged{port, id_of(device), {}, ++impl.arrivals, hub_generation_of(device)};
         impl.table[port] = Entry{plugged, DevicePtr(libusb_ref_device(device))};
         impl.pending.push_back({UsbEvent::Kind::arrived, plugged});
         ++impl.changes;

@@ -137,6 +137,24 @@ UsbResult<std::string> UsbDevice::text(int string_index) {
   return std::string(buffer.begin(), buffer.begin() + length);
 }
 
+Bytes UsbDevice::container_id() {
+  libusb_bos_descriptor* raw = nullptr;
+  if (libusb_get_bos_descriptor(handle_, &raw) != 0) return {};
+  const std::unique_ptr<libusb_bos_descriptor, decltype(&libusb_free_bos_descriptor)> bos(raw,
+                                                                                          &libusb_free_bos_descriptor);
+  for (int index = 0; index < bos->bNumDeviceCaps; ++index) {
+    libusb_container_id_descriptor* found = nullptr;
+    libusb_bos_dev_capability_descriptor* const capability = bos->dev_capability[index];
+    if (capability->bDevCapabilityType != LIBUSB_BT_CONTAINER_ID) continue;
+    if (libusb_get_container_id_descriptor(nullptr, capability, &found) != 0) continue;
+    Bytes id(std::begin(found->ContainerID), std::end(found->ContainerID));
+    libusb_free_container_id_descriptor(found);
+    const bool told = std::any_of(id.begin(), id.end(), [](std::uint8_t octet) { return octet != 0; });
+    return told ? id : Bytes();
+  }
+  return {};
+}
+
 UsbResult<void> UsbDevice::claim(int interface_number) {
   const int code = libusb_claim_interface(handle_, interface_number);
   if (code != 0) return failure(code, fmt::format("claiming interface {}", interface_number));

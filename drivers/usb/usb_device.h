@@ -63,6 +63,9 @@ class UsbDevice {
   [[nodiscard]] Error lacks(std::string_view what, std::string_view why) const;
   /// A string descriptor as ASCII.
   [[nodiscard]] UsbResult<std::string> text(int string_index);
+  /// The 16 octets that all parts of one physical device have in common (USB 3.2 section 9.6.2.3: BOS descriptor,
+  /// Container ID capability). Empty: it tells none.
+  [[nodiscard]] Bytes container_id();
 
   /// Detaches a kernel driver for as long as the interface is claimed.
   [[nodiscard]] UsbResult<void> claim(int interface_number);

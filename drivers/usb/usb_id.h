@@ -25,8 +25,10 @@ struct UsbId {
 struct UsbPlugged {
   std::string port;
   UsbId id;
-  std::string serial;                      ///< empty if it has none or was not opened to read it
-  std::uint64_t arrival = 0;               ///< numbers the arrivals that this process has seen: 1, 2, 3 …
+  std::string serial;         ///< empty if it has none or was not opened to read it
+  std::uint64_t arrival = 0;  ///< numbers the arrivals that this process has seen: 1, 2, 3 …
+  /// Of a hub: 2, or 3 for the SuperSpeed half of a USB 3 hub, which is two devices. 0: it is none.
+  int hub_generation = 0;
   [[nodiscard]] std::string text() const;  ///< "0483:5740 serial V0001 at port 1-1"
 };
 
