@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "harness/base/bytes.h"
 
@@ -60,6 +66,35 @@ bool is_locked(std::string_view list, const struct stat& file) {
   return false;
 }
 
+/// Waits for the lock of `fd` until `deadline` (none: for ever); whether it is there. flock() has no time limit, but
+/// its lock belongs to the open file, so that a child can get it for its parent, and be ended where it takes too long.
+Result<bool> wait_for_lock(const UniqueFd& fd, const std::optional<Deadline>& deadline) {
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return fail(ErrorKind::rig, "cannot wait for a lock: fork: {}", errno_text(errno));
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);
+    while (::flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    ::_exit(0);
+  }
+  const UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  const int no_pidfd = ended ? 0 : errno;
+  pollfd waits{ended.get(), POLLIN, 0};
+  for (bool waiting = no_pidfd == 0; waiting;) {
+    constexpr Milliseconds longest{60'000};  // that an int holds
+    const int limit_ms = deadline ? static_cast<int>(std::min(deadline->left(), longest).count()) : -1;
+    const int happened = ::poll(&waits, 1, limit_ms);
+    waiting = (happened < 0 && errno == EINTR) || (happened == 0 && deadline && !deadline->expired());
+  }
+  ::kill(child, SIGKILL);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (no_pidfd != 0) return fail(ErrorKind::rig, "cannot wait for a lock: pidfd_open: {}", errno_text(no_pidfd));
+  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
 std::string own_command() {
   std::string command;
   if (const auto content = read_file("/proc/self/cmdline")) command = as_text(*content);
@@ -71,16 +106,25 @@ std::string own_command() {
 
 }  // namespace
 
-Result<UnitLock> UnitLock::acquire(const std::string& name, IfHeld if_held, const std::filesystem::path& folder) {
+Result<UnitLock> UnitLock::acquire(const std::string& name, const LockWait& wait, const std::filesystem::path& folder) {
   if (const auto made = make_folder(folder); !made) return fail(made.error());
   const std::filesystem::path file = folder / (name + ".lock");
   UniqueFd fd = open_lock(file);
   if (!fd) return fail(ErrorKind::usage, "cannot open the lock {}: {}", file.string(), errno_text(errno));
-  if (::flock(fd.get(), if_held == IfHeld::wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) return fail(ErrorKind::interrupted, "interrupted while waiting for {}", file.string());
-    if (errno == EWOULDBLOCK)
-      return fail(ErrorKind::usage, "{} is held by {}; wait for it, or end it", name, holder_of(fd));
-    return fail(ErrorKind::rig, "cannot lock {}: {}", file.string(), errno_text(errno));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail(ErrorKind::rig, "cannot lock {}: {}", file.string(), errno_text(errno));
+    if (wait.limit <= Milliseconds{0})
+      return fail(ErrorKind::usage, "{} is held by {}; wait for it with --wait, or end it", name, holder_of(fd));
+    if (wait.on_wait) wait.on_wait(holder_of(fd));
+    const SystemClock clock;
+    std::optional<Deadline> deadline;
+    if (wait.limit != LockWait::for_ever) deadline.emplace(clock, wait.limit);
+    const auto came = wait_for_lock(fd, deadline);
+    if (!came) return fail(came.error());
+    if (!*came) {
+      return fail(ErrorKind::usage, "{} is held by {} still, after {} ms of waiting; wait longer, or end it", name,
+                  holder_of(fd), wait.limit.count());
+    }
   }
   const std::string holder = fmt::format("pid {}: {}\n", ::getpid(), own_command());
   // Only for messages: a lock that cannot name its holder is a lock all the same.

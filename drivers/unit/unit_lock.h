@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "harness/base/clock.h"
 #include "harness/base/error.h"
 #include "harness/base/unique_fd.h"
 
@@ -13,12 +15,20 @@ namespace hilmark {
 /// Where all users of one machine keep their locks.
 inline constexpr const char* default_lock_folder = "/run/lock/hilmark";
 
+/// What to do about a unit that another holds.
+struct LockWait {
+  static constexpr Milliseconds for_ever = Milliseconds::max();
+  Milliseconds limit{0};                                   ///< 0: refuse at once
+  std::function<void(const std::string& holder)> on_wait;  ///< told once, before the waiting begins; may be empty
+};
+
 class UnitLock {
  public:
-  enum class IfHeld { refuse, wait };
-  /// `name` as lock_name says. Errors: usage (held by another, who is named with pid and command; no such folder can be
-  /// made), interrupted (a signal came while waiting).
-  [[nodiscard]] static Result<UnitLock> acquire(const std::string& name, IfHeld if_held = IfHeld::refuse,
+  /// `name` as lock_name says. Who waits is served in the order of coming. While it waits, a child process of this one
+  /// stands in the queue (it inherits all descriptors until then, and runs no code but the system call).
+  /// Errors: usage (held by another, who is named with pid and command, for all of that time; no such folder can be
+  /// made), rig (no process for the waiting).
+  [[nodiscard]] static Result<UnitLock> acquire(const std::string& name, const LockWait& wait = {},
                                                 const std::filesystem::path& folder = default_lock_folder);
   /// Who holds it, as "pid 4711: hilmark run"; nothing if nobody does. Looks only: it takes no lock, so that nobody is
   /// refused for it, and makes no file. A holder that this process's namespace of pids does not show is not seen.

@@ -20,8 +20,22 @@ using testing::HasSubstr;
 
 class Lock : public testing::Test {
  protected:
-  Result<UnitLock> acquire(const std::string& name) {
-    return UnitLock::acquire(name, UnitLock::IfHeld::refuse, folder / "locks");
+  Result<UnitLock> acquire(const std::string& name) { return UnitLock::acquire(name, {}, folder / "locks"); }
+  /// A process that holds it until it is killed.
+  pid_t hold_apart(const std::string& name) {
+    std::array<int, 2> ready{};
+    EXPECT_EQ(::pipe(ready.data()), 0);
+    const pid_t holder = ::fork();
+    if (holder == 0) {
+      const auto held = acquire(name);
+      (void)!::write(ready[1], held ? "x" : "-", 1);
+      for (;;) ::pause();
+    }
+    char octet = 0;
+    EXPECT_EQ(::read(ready[0], &octet, 1), 1);
+    EXPECT_EQ(octet, 'x');
+    for (const int fd : ready) ::close(fd);
+    return holder;
   }
   TemporaryFolder owner = TemporaryFolder::make().value();
   std::filesystem::path folder = owner.path();
@@ -40,6 +54,7 @@ TEST_F(Lock, ASecondOneIsRefusedAndNamesTheHolder) {
   EXPECT_EQ(second.error().kind, ErrorKind::usage);
   EXPECT_THAT(second.error().message, HasSubstr(fmt::format("usb-1-1 is held by pid {}: ", ::getpid())));
   EXPECT_THAT(second.error().message, HasSubstr("unit_test"));
+  EXPECT_THAT(second.error().message, HasSubstr("--wait"));
   EXPECT_TRUE(acquire("usb-1-2")) << "another port is another lock";
 }
 
@@ -65,18 +80,42 @@ TEST_F(Lock, ALookNamesTheHolderAndTakesNothing) {
   EXPECT_EQ(look("usb-1-3").error().kind, ErrorKind::usage);
 }
 
+TEST_F(Lock, WhoWaitsIsToldForWhomAndGetsItWhenThatEnds) {
+  const pid_t holder = hold_apart("usb-1-1");
+  std::string told;
+  const auto got = UnitLock::acquire("usb-1-1",
+                                     {.limit = LockWait::for_ever,
+                                      .on_wait =
+                                          [&](const std::string& whom) {
+                                            told = whom;
+                                            ::kill(holder, SIGKILL);
+                                          }},
+                                     folder / "locks");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_THAT(told, testing::StartsWith(fmt::format("pid {}: ", holder)));
+  ASSERT_EQ(::waitpid(holder, nullptr, 0), holder);
+  EXPECT_FALSE(acquire("usb-1-1")) << "it is held now";
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "nobody is left in the queue";
+}
+
+TEST_F(Lock, TheTimeOfWaitingEnds) {
+  const auto first = acquire("usb-1-1");
+  const SystemClock clock;
+  const SteadyTime start = clock.now();
+  int told = 0;
+  const auto second = UnitLock::acquire(
+      "usb-1-1", {.limit = Milliseconds{50}, .on_wait = [&](const std::string&) { ++told; }}, folder / "locks");
+  ASSERT_FALSE(second);
+  EXPECT_GE(clock.now() - start, Milliseconds{50});
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(second.error().kind, ErrorKind::usage);
+  EXPECT_THAT(second.error().message,
+              testing::AllOf(HasSubstr(fmt::format("pid {}: ", ::getpid())), HasSubstr("after 50 ms of waiting")));
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "nobody is left in the queue";
+}
+
 TEST_F(Lock, OfAKilledProcessIsFree) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(::pipe(ready.data()), 0);
-  const pid_t holder = ::fork();
-  if (holder == 0) {
-    const auto held = acquire("usb-1-1");
-    (void)!::write(ready[1], held ? "x" : "-", 1);
-    for (;;) ::pause();
-  }
-  char octet = 0;
-  ASSERT_EQ(::read(ready[0], &octet, 1), 1);
-  ASSERT_EQ(octet, 'x');
+  const pid_t holder = hold_apart("usb-1-1");
   const auto refused = acquire("usb-1-1");
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("pid {}: ", holder)));

@@ -26,6 +26,9 @@ void add_flash(CLI::App& app, Context& context);
 void add_cloud(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 
+/// `--wait [TIME]`, for units that others hold. `wait`, which must outlive the command line, stays 0 without it.
+void add_wait_option(CLI::App& command, Milliseconds& wait);
+
 /// With the built-in catalogue, and this program for its workers.
 [[nodiscard]] ConductorParts conductor_parts();
 

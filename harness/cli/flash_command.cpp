@@ -1,12 +1,12 @@
 // hilmark flash
 #include <cstring>
 
-#include <fcntl.h>
-
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 
 #include "drivers/unit/unit_lock.h"
 #include "drivers/usb/usb_recording.h"
+#include "harness/base/bytes.h"
 #include "harness/base/evidence.h"
 #include "harness/base/temporary_folder.h"
 #include "harness/base/write_all.h"
@@ -25,6 +25,7 @@ struct Arguments {
   std::filesystem::path record;
   std::filesystem::path read;
   std::optional<std::uint32_t> bytes;
+  Milliseconds wait{0};
   bool dry_run = false;
 };
 
@@ -73,7 +74,10 @@ struct Held {
 };
 
 Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& arguments) {
-  auto lock = UnitLock::acquire(lock_name(unit.port, unit.id));
+  const auto tell = [&](const std::string& holder) {
+    fmt::print(stderr, "hilmark: unit {} is held by {}; waiting for it\n", unit.id, printable(holder));
+  };
+  auto lock = UnitLock::acquire(lock_name(unit.port, unit.id), {.limit = arguments.wait, .on_wait = tell});
   if (!lock) return fail(lock.error(), "unit {}", unit.id);
   std::unique_ptr<Held> held(new Held{.lock = std::move(*lock)});
   if (!arguments.record.empty()) {
@@ -160,13 +164,15 @@ Result<int> flash(const Arguments& arguments) {
 
 void add_flash(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("flash", "Write an image, read it back, and prove that it is what runs; or only read");
+  CLI::App* command =
+      app.add_subcommand("flash", "Write an image, read it back, and prove that it is what runs; or only read");
   command->add_option("--lab", arguments->lab, "The lab file")->required()->type_name("FILE");
   command->add_option("--unit", arguments->unit, "The unit")->required()->type_name("ID");
   auto* const image = command->add_option("IMAGE", arguments->image, "The image")->type_name("");
-  auto* const read = command->add_option("--read", arguments->read, "Write nothing; read what the image's room holds into this file")
-                         ->type_name("FILE")
-                         ->excludes(image);
+  auto* const read =
+      command->add_option("--read", arguments->read, "Write nothing; read what the image's room holds into this file")
+          ->type_name("FILE")
+          ->excludes(image);
   command->add_option("--bytes", arguments->bytes, "With --read: only so many from its beginning")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
@@ -176,9 +182,11 @@ void add_flash(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Check lab, unit and image, say what would be done, touch nothing");
+  add_wait_option(*command, arguments->wait);
   command->footer(
       "Examples:\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img\n"
+      "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img --wait 5m\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 --read back.bin");
   command->callback([arguments, &context] { context.chosen = [arguments] { return flash(*arguments); }; });
 }

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "drivers/unit/unit_lock.h"
 #include "harness/cli/commands.h"
 #include "harness/conductor/conductor.h"
 #include "harness/conductor/run_options.h"
@@ -56,6 +57,23 @@ ConductorParts conductor_parts() {
   return {.catalogue = suites::catalogue(), .worker_command = {program, "worker"}, .version = HILMARK_VERSION};
 }
 
+void add_wait_option(CLI::App& command, Milliseconds& wait) {
+  const auto take = [&wait](const std::string& text) {
+    if (text.empty()) {  // no time was given
+      wait = LockWait::for_ever;
+      return;
+    }
+    const auto limit = parse_duration(text);
+    if (!limit) throw CLI::ValidationError("--wait", limit.error().message + "; put --wait after it, or give a time");
+    wait = *limit;
+  };
+  command
+      .add_option_function<std::string>("--wait", take,
+                                        "Wait for units that others hold, all in all this time [until they are free]")
+      ->expected(0, 1)
+      ->type_name("[TIME]");
+}
+
 void add_run(CLI::App& app, Context& context) {
   static constexpr std::int64_t max_rounds = 100'000;
   auto arguments = std::make_shared<Arguments>();
@@ -93,7 +111,7 @@ void add_run(CLI::App& app, Context& context) {
   command->add_flag("--strict", options.strict, "A warning counts as a failure");
   command->add_option("--seed", arguments->seed, "Of all randomness [random, and logged]")
       ->check(CLI::NonNegativeNumber);
-  command->add_flag("--wait", options.wait, "Wait for units that others hold");
+  add_wait_option(*command, options.wait);
   command->footer(
       "Examples:\n"
       "  hilmark run --lab lab.yaml                                 all units, all cases they can run\n"

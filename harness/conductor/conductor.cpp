@@ -57,7 +57,8 @@ class Conductor {
     if (options.deadline) deadline_.emplace(clock_, *options.deadline);
     for (const PreparedUnit& unit : prepared.units) units_.emplace_back().prepared = &unit;
     // With --wait, units are locked one after another in one order, so that two runs cannot wait for each other.
-    if (options.wait) {
+    if (waits()) {
+      if (options.wait != LockWait::for_ever) lock_deadline_.emplace(clock_, options.wait);
       std::stable_sort(units_.begin(), units_.end(), [](const UnitRun& left, const UnitRun& right) {
         return lock_name(left.unit().port, left.unit().id) < lock_name(right.unit().port, right.unit().id);
       });
@@ -121,6 +122,9 @@ class Conductor {
     return count;
   }
 
+  /// Whether units that others hold are waited for.
+  [[nodiscard]] bool waits() const { return options_.wait > Milliseconds{0}; }
+
   [[nodiscard]] bool all_of(UnitRun::State state) const {
     return std::all_of(units_.begin(), units_.end(), [&](const UnitRun& unit) { return unit.state == state; });
   }
@@ -139,18 +143,19 @@ class Conductor {
 
   Result<void> start_workers() {
     for (UnitRun& unit : units_) {
-      if (options_.wait && unit.state == UnitRun::State::preparing) return {};
+      if (waits() && unit.state == UnitRun::State::preparing) return {};
       if (unit.state != UnitRun::State::waiting) continue;
       const BenchUnit& bench_unit = unit.unit();
       const std::filesystem::path folder = prepared_.out / "units" / bench_unit.id;
       std::vector<std::string> command = parts_.worker_command;
       command.insert(command.end(), {bench_unit.id, folder.string()});
-      auto link = WorkerLink::start({.command = command, .log = folder / "worker.log"},
-                                    orders_for(options_, prepared_, *unit.prepared));
+      WorkerOrders orders = orders_for(options_, prepared_, *unit.prepared);
+      if (lock_deadline_) orders.wait_ms = lock_deadline_->left().count();
+      auto link = WorkerLink::start({.command = command, .log = folder / "worker.log"}, std::move(orders));
       if (!link) return fail(link.error(), "unit {}", bench_unit.id);
       unit.link.emplace(std::move(*link));
       unit.state = UnitRun::State::preparing;
-      if (options_.wait) return {};
+      if (waits()) return {};
     }
     return {};
   }
@@ -249,6 +254,9 @@ class Conductor {
     event.type = event.text("type");
     if (event.type == "worker_ready") {
       unit.state = UnitRun::State::ready;
+    } else if (event.type == "worker_waits") {
+      progress_.line(fmt::format("hilmark: unit {} is held by {}; waiting for it", unit.unit().id,
+                                 printable(event.text("holder"))));
     } else if (event.type == "worker_refused") {
       unit.refused = Error{ErrorKind::usage, event.text("message")};
     } else if (event.type == "worker_done") {
@@ -328,6 +336,7 @@ class Conductor {
   std::vector<UnitRun> units_;
   std::optional<RunLog> log_;
   std::optional<Deadline> deadline_;
+  std::optional<Deadline> lock_deadline_;
   std::optional<Stop> stop_;
   std::optional<Error> trouble_;  ///< the log cannot be written
   std::string died_;              ///< how the worker in hand came to its end

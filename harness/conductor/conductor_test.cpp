@@ -156,6 +156,19 @@ TEST_F(Conducted, AUnitHeldByAnotherIsToldWithItsHolder) {
   EXPECT_THAT(status.error().message, AllOf(HasSubstr("unit good"), HasSubstr(fmt::format("pid {}", ::getpid()))));
 }
 
+TEST_F(Conducted, AUnitHeldByAnotherIsWaitedForWhereThatIsAsked) {
+  const auto lock = UnitLock::acquire(lock_name("", "good"));
+  ASSERT_TRUE(lock);
+  RunOptions options;
+  options.wait = Milliseconds{100};
+  const auto status = run({"good", "good-too"}, options);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::usage);
+  EXPECT_THAT(status.error().message,
+              AllOf(HasSubstr("unit good"), HasSubstr(fmt::format("pid {}", ::getpid())), HasSubstr("ms of waiting")));
+  EXPECT_THAT(text("terminal"), HasSubstr(fmt::format("unit good is held by pid {}", ::getpid())));
+}
+
 TEST_F(Conducted, RoundsAndJobsAreAsAsked) {
   RunOptions options;
   options.rounds = 3;

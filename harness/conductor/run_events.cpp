@@ -77,7 +77,7 @@ WorkerOrders orders_for(const RunOptions& options, const PreparedRun& run, const
           .folder = {},
           .mosquitto = run.mosquitto,
           .namespaces = run.namespaces,
-          .wait_for_lock = options.wait,
+          .wait_ms = options.wait.count(),
           .key_history = options.key_history.value_or(key_history_of(options.lab)).string()};
 }
 

@@ -25,7 +25,7 @@ struct RunOptions {
   std::optional<Milliseconds> deadline;  ///< of the whole run
   std::optional<std::int64_t> seed;      ///< else random, and logged
   bool strict = false;                   ///< a warning counts as a failure
-  bool wait = false;                     ///< for units that others hold
+  Milliseconds wait{0};                  ///< for units that others hold: all in all; 0: not at all; LockWait::for_ever
   std::vector<std::string> command;      ///< argv, for the reports
   /// Public keys that the lab's units were seen with; else the user's own for this lab.
   std::optional<std::filesystem::path> key_history;

@@ -64,8 +64,11 @@ class Worker {
     const auto orders = orders_from(*line);
     if (!orders) return fail(orders.error());
     // Before any fork, so that the lock names the process that the user knows.
+    const auto tell = [this](const std::string& holder) {
+      events_.write({{"type", "worker_waits"}, {"holder", holder}});
+    };
     auto lock = UnitLock::acquire(lock_name(orders->unit.port, orders->unit.id),
-                                  orders->wait_for_lock ? UnitLock::IfHeld::wait : UnitLock::IfHeld::refuse);
+                                  {.limit = Milliseconds(orders->wait_ms), .on_wait = tell});
     if (!lock) return fail(lock.error(), "unit {}", orders->unit.id);
     lock_.emplace(std::move(*lock));
     auto world = enter_world(*orders);

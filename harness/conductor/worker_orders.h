@@ -19,24 +19,24 @@ struct WorkerOrders {
   std::int64_t seed = 0;
   std::vector<std::string> accounts;
   std::vector<std::string> regions;
-  std::string firmware;    ///< path of the image; empty: none is flashed
-  std::string folder;      ///< 0700, this worker's own, removed by the parent
-  std::string mosquitto;   ///< the broker's program
-  bool namespaces = true;  ///< whether this machine lets us make them
-  bool wait_for_lock = false;
-  std::string key_history;  ///< file; empty: none is kept
+  std::string firmware;      ///< path of the image; empty: none is flashed
+  std::string folder;        ///< 0700, this worker's own, removed by the parent
+  std::string mosquitto;     ///< the broker's program
+  bool namespaces = true;    ///< whether this machine lets us make them
+  std::int64_t wait_ms = 0;  ///< for a unit that another holds; 0: not at all, LockWait::for_ever: for ever
+  std::string key_history;   ///< file; empty: none is kept
 };
 BOOST_DESCRIBE_STRUCT(WorkerOrders, (),
                       (unit, cases, rounds, long_time, seed, accounts, regions, firmware, folder, mosquitto, namespaces,
-                       wait_for_lock, key_history))
+                       wait_ms, key_history))
 
 /// One line of JSON, with LF.
 [[nodiscard]] std::string orders_line(const WorkerOrders& orders);
 [[nodiscard]] Result<WorkerOrders> orders_from(const std::string& line);
 
 /// The descriptors that a worker inherits. On `control_fd` come the orders and then, on a line of its own, "go"; its
-/// end means that the parent has gone. On `events_fd` go lines of JSON: first worker_ready or worker_refused {kind,
-/// message}, then events, at last worker_done {ok, kind, message}.
+/// end means that the parent has gone. On `events_fd` go lines of JSON: worker_waits {holder} if another has the unit,
+/// worker_ready or worker_refused {kind, message}, then events, at last worker_done {ok, kind, message}.
 inline constexpr int worker_control_fd = 3;
 inline constexpr int worker_events_fd = 4;
 
