@@ -20,7 +20,8 @@ formatted() {
 
 valid_boards() {
   bites tools/bad_samples/bad_board.yaml 'got `port`' build/hilmark boards check || return 1
-  build/hilmark boards check boards/*.yaml boards/chips/*.yaml boards/virtual/*.yaml boards/process/*.yaml
+  bites tools/bad_samples/bad_tool.yaml 'got `{imge}`' build/hilmark boards check || return 1
+  build/hilmark boards check boards/*.yaml boards/{chips,commands,tools,virtual,process}/*.yaml
 }
 
 changed_sources() {  # what clang-tidy looks at: everything, or what differs from the last landed state

@@ -42,10 +42,7 @@ std::string permission_text(const std::filesystem::path& node, const UsbPlugged&
     return fmt::format("permission denied; its group is {}: run 'sudo usermod -aG {} $USER' and log in anew", group,
                        group);
   }
-  return fmt::format(
-      "permission denied; add to /etc/udev/rules.d/60-hilmark.rules: SUBSYSTEM==\"tty\", "
-      "ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", MODE=\"0660\", TAG+=\"uaccess\"",
-      plugged.id.vendor, plugged.id.product);
+  return "permission denied; add to /etc/udev/rules.d/60-hilmark.rules: " + udev_tty_rule(plugged.id);
 }
 
 std::string in_use_text(const std::filesystem::path& node) {

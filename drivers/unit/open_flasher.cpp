@@ -4,11 +4,13 @@
 
 #include <fmt/ranges.h>
 
+#include "drivers/console/tty_finder.h"
 #include "drivers/dfu/dfu_flasher.h"
 #include "drivers/dfu/dfu_usb_port.h"
 #include "drivers/dfu/dfuse_flasher.h"
 #include "drivers/picoboot/picoboot_flasher.h"
 #include "drivers/picoboot/picoboot_usb_port.h"
+#include "drivers/tool/tool_flasher.h"
 
 namespace hilmark {
 namespace {
@@ -79,10 +81,24 @@ Result<std::unique_ptr<Flasher>> open_picoboot(const FlasherConfig& config, cons
   return owning(std::move(*port), std::move(flasher));
 }
 
+std::unique_ptr<Flasher> open_tool(const FlasherConfig& config, const UsbContext& usb, const UsbPlugged& plugged,
+                                   const Clock& clock, EvidenceLog& evidence) {
+  UsbPlugged device = plugged;
+  const std::string read = usb.serial_at(plugged);
+  if (!read.empty()) device.serial = read;
+  ToolTarget target{device.text(), device.port, to_text(device.id), device.serial, {}};
+  target.tty = [port = device.port, text = target.device]() -> Result<std::string> {
+    const auto node = find_tty({}, {port, text, std::nullopt});
+    if (!node) return fail(node.error());
+    return node->string();
+  };
+  return std::make_unique<ToolFlasher>(config.tool, std::move(target), clock, evidence);
+}
+
 }  // namespace
 
 const std::vector<std::string>& flasher_protocols() {
-  static const std::vector<std::string> protocols{"dfu", "dfuse", "picoboot"};
+  static const std::vector<std::string> protocols{"dfu", "dfuse", "picoboot", "tool"};
   return protocols;
 }
 
@@ -93,11 +109,12 @@ Result<void> check(const FlasherConfig& config) {
   }
   const auto layout = parse_dfuse_layout(config.layout);
   if (!layout) return fail(layout.error());
-  return {};
+  return config.protocol == "tool" ? check(config.tool) : Result<void>{};
 }
 
 Result<std::unique_ptr<Flasher>> open_flasher(const FlasherConfig& config, const UsbContext& usb,
-                                              const UsbPlugged& bootloader, const Clock& clock) {
+                                              const UsbPlugged& bootloader, const Clock& clock, EvidenceLog& evidence) {
+  if (config.protocol == "tool") return open_tool(config, usb, bootloader, clock, evidence);
   if (config.protocol == "dfu") return open_dfu(config, usb, bootloader, clock);
   if (config.protocol == "picoboot") return open_picoboot(config, usb, bootloader, clock);
   return open_dfuse(config, usb, bootloader, clock);

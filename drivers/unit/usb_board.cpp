@@ -1,6 +1,9 @@
 #include "drivers/unit/usb_board.h"
 
+#include <algorithm>
 #include <thread>
+
+#include <fmt/ranges.h>
 
 #include "drivers/console/open_console_port.h"
 
@@ -29,10 +32,20 @@ UsbBoard::UsbBoard(const UsbUnitConfig& config, CommandSet commands, UsbContext&
 Deadline UsbBoard::boot_deadline() const { return {clock_, config_.info.timing.boot + enumeration_limit}; }
 
 tl::unexpected<Error> UsbBoard::nothing_there() const {
+  std::vector<std::string> ids;
+  for (const UsbId& id : has_probe() ? config_.probe : std::vector<UsbId>{config_.application, config_.bootloader}) {
+    ids.push_back(to_text(id));
+  }
   return fail(ErrorKind::rig,
-              "nothing that the board file knows is at port {}, where {} or {} should be; plugged: {}; check cable and "
+              "nothing that the board file knows is at port {}, where {} should be; plugged: {}; check cable and "
               "power, or correct the port in the lab file",
-              config_.info.port, to_text(config_.application), to_text(config_.bootloader), list_text(usb_.plugged()));
+              config_.info.port, fmt::join(ids, " or "), list_text(usb_.plugged()));
+}
+
+bool UsbBoard::is_application(const std::optional<UsbPlugged>& there) const {
+  if (!there) return false;
+  if (!has_probe()) return there->id == config_.application;
+  return std::find(config_.probe.begin(), config_.probe.end(), there->id) != config_.probe.end();
 }
 
 Result<void> UsbBoard::act(PowerAction action) { return power_->act(action, Deadline(clock_, command_limit)); }
@@ -41,11 +54,15 @@ bool UsbBoard::console_answers() { return open_console() && console_.synchronise
 
 Result<UsbPlugged> UsbBoard::enter_bootloader() {
   const auto there = watcher_.now();
-  if (is(there, config_.bootloader)) {
+  if (has_probe()) {
+    console_.close();
+    return watcher_.wait_arrival(config_.probe, 0, boot_deadline());
+  }
+  if (is_bootloader(there)) {
     console_.close();
     return *there;
   }
-  if (is(there, config_.application)) {
+  if (is_application(there)) {
     auto came = ask_for_bootloader(*there);
     console_.close();
     if (came) return came;
@@ -103,7 +120,9 @@ Result<void> UsbBoard::switch_off() {
 
 Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
   if (!switches()) return {};
-  if (there && !watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit))) {
+  // A probe may have power of its own, where the board's is not switched by its USB port.
+  const bool must_leave = !has_probe() || !config_.power.hub.empty();
+  if (there && must_leave && !watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit))) {
     (void)act(PowerAction::on);
     return fail(
         ErrorKind::rig,
@@ -112,7 +131,8 @@ Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
         there->text());
   }
   // Nothing may come back while its power is off; the time is for its capacitors.
-  const bool back = usb_.wait([&] { return watcher_.now().has_value(); }, Deadline(clock_, config_.power_off));
+  const bool back =
+      usb_.wait([&] { return must_leave && watcher_.now().has_value(); }, Deadline(clock_, config_.power_off));
   const auto on = act(PowerAction::on);
   if (!on) return fail(on.error());
   if (back)
@@ -124,7 +144,7 @@ Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
 Result<std::unique_ptr<Flasher>> UsbBoard::open_flash() {
   const auto bootloader = enter_bootloader();
   if (!bootloader) return fail(bootloader.error());
-  return open_flasher(config_.flasher, usb_, *bootloader, clock_);
+  return open_flasher(config_.flasher, usb_, *bootloader, clock_, evidence_);
 }
 
 Result<void> UsbBoard::start_application() {
@@ -134,16 +154,38 @@ Result<void> UsbBoard::start_application() {
 }
 
 Result<void> UsbBoard::start_application(std::unique_ptr<Flasher> flasher) {
-  const auto there = watcher_.now();
+  std::optional<UsbPlugged> there = watcher_.now();
+  if (!there && has_probe()) {  // one that is part of the chip may restart with what was written
+    const auto back = watcher_.wait_arrival(config_.probe, 0, boot_deadline());
+    if (back) there = *back;
+  }
   if (!there) return nothing_there();
   last_restart_ = there->arrival;
-  const auto left = flasher->start(config_.flasher.base, Deadline(clock_, leave_limit));
+  const ToolCommand& tool = config_.flasher.tool.start;
+  const Milliseconds limit = tool.command.empty() ? leave_limit : Milliseconds(tool.timeout_ms);
+  const auto left = flasher->start(config_.flasher.base, Deadline(clock_, limit));
   flasher.reset();
   if (!left) return fail(left.error());
   return await_application(there->arrival);
 }
 
+Result<void> UsbBoard::await_behind_probe() {
+  const Deadline deadline(clock_, config_.info.timing.boot + enumeration_limit);
+  for (;;) {
+    const auto came = watcher_.wait_arrival(config_.probe, 0, deadline);
+    if (!came) return fail(came.error(), "it did not come back");
+    auto answers = open_console();
+    if (answers) answers = console_.synchronise(deadline);
+    if (answers) return {};
+    // A probe that is part of the chip restarts with it.
+    const auto there = watcher_.now();
+    if (deadline.expired() || (there && there->arrival == came->arrival)) return answers;
+    console_.close();
+  }
+}
+
 Result<void> UsbBoard::await_application(std::uint64_t arrival) {
+  if (has_probe()) return await_behind_probe();
   const auto came = watcher_.wait_arrival({config_.application, config_.bootloader}, arrival, boot_deadline());
   if (!came) return fail(came.error(), "it did not come back");
   if (came->id == config_.bootloader) {
@@ -157,8 +199,8 @@ Result<void> UsbBoard::await_application(std::uint64_t arrival) {
 Result<void> UsbBoard::open_console() {
   if (console_.is_open()) return {};
   auto there = watcher_.now();
-  if (!is(there, config_.application)) {
-    if (!is(there, config_.bootloader)) return nothing_there();
+  if (!is_application(there)) {
+    if (!is_bootloader(there)) return nothing_there();
     return fail(ErrorKind::unit, "{} is in its bootloader, and has no console there", there->text());
   }
   there->serial = usb_.serial_at(*there);
@@ -186,7 +228,12 @@ Result<void> UsbBoard::ready() {
 Result<void> UsbBoard::reset() {
   const auto there = watcher_.now();
   if (!there) return nothing_there();
-  if (is(there, config_.application) && console_.commands().has("reset") && console_answers()) {
+  // Behind a probe the console could not tell a reset that was done from one that was only confirmed.
+  if (has_probe() && !config_.flasher.tool.start.command.empty()) {
+    evidence_.add("rig", "reset", {{"by", "probe"}});
+    return start_application();
+  }
+  if (!has_probe() && is_application(there) && console_.commands().has("reset") && console_answers()) {
     evidence_.add("rig", "reset", {{"by", "console"}});
     last_restart_ = there->arrival;
     const auto said = console_.say_last("reset");
@@ -197,8 +244,8 @@ Result<void> UsbBoard::reset() {
   }
   if (!power_->can(PowerAction::on) && !power_->can(PowerAction::cycle)) {
     return fail(ErrorKind::timeout,
-                "{} does not reset by its console, and the lab file names no power switch; press its reset button",
-                there->text());
+                "{} does not reset by {}, and the lab file names no power switch; press its reset button",
+                there->text(), has_probe() ? "its probe, since its tool has no `start`" : "its console");
   }
   return power_cycle();
 }
@@ -237,7 +284,7 @@ Result<void> UsbBoard::check_present() const {
 
 bool UsbBoard::shows_life() const {
   const auto there = watcher_.now();
-  return (is(there, config_.application) && there->arrival > last_restart_) || console_.lines_heard() > 0;
+  return (!has_probe() && is_application(there) && there->arrival > last_restart_) || console_.lines_heard() > 0;
 }
 
 }  // namespace hilmark

@@ -1,5 +1,5 @@
 // A board at a USB port: which of its two programs runs (bootloader, application), and how to get from one to the
-// other.
+// other. Behind a probe nothing is seen of that: there its console alone tells that the application runs.
 #pragma once
 
 #include <functional>
@@ -21,6 +21,9 @@ struct UsbUnitConfig {
   UnitInfo info;     ///< with its port; a serial number, if there is one, is held against the application's
   UsbId bootloader;  ///< board file: states
   UsbId application;
+  /// Board file: states, too. Not empty: a probe on the board stands at its port, whatever the chip does, with one of
+  /// these ids. The application's console is behind it, and the two above are not used.
+  std::vector<UsbId> probe;
   FlasherConfig flasher;                                      ///< chip file; the application starts at its base
   ConsoleConfig console;                                      ///< board file: console
   std::string commands_file;                                  ///< boards/commands/<console.commands>.yaml
@@ -66,9 +69,12 @@ class UsbBoard {
  private:
   [[nodiscard]] Deadline boot_deadline() const;
   [[nodiscard]] tl::unexpected<Error> nothing_there() const;
-  [[nodiscard]] bool is(const std::optional<UsbPlugged>& there, const UsbId& id) const {
-    return there && there->id == id;
+  [[nodiscard]] bool has_probe() const { return !config_.probe.empty(); }
+  [[nodiscard]] bool is_bootloader(const std::optional<UsbPlugged>& there) const {
+    return there && !has_probe() && there->id == config_.bootloader;
   }
+  /// Or the probe that the application is behind.
+  [[nodiscard]] bool is_application(const std::optional<UsbPlugged>& there) const;
   /// Makes it leave its application by its console or run-time DFU; whether its bootloader came.
   [[nodiscard]] Result<UsbPlugged> ask_for_bootloader(const UsbPlugged& application);
   [[nodiscard]] Result<UsbPlugged> force_bootloader();
@@ -80,6 +86,8 @@ class UsbBoard {
   [[nodiscard]] bool switches() const { return power_->can(PowerAction::off) && power_->can(PowerAction::on); }
   /// The application that arrived after `arrival`, its console open and answering.
   [[nodiscard]] Result<void> await_application(std::uint64_t arrival);
+  /// The same behind a probe, which itself may leave for a moment and come back.
+  [[nodiscard]] Result<void> await_behind_probe();
   [[nodiscard]] bool console_answers();
   [[nodiscard]] Result<void> act(PowerAction action);
   [[nodiscard]] Result<void> check_serial(const UsbPlugged& there) const;

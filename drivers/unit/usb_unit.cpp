@@ -120,7 +120,7 @@ class UsbUnit final : public Unit {
   Result<void> do_start() {
     const auto there = board_.watcher().now();
     known_endpoint_.reset();
-    if (there && there->id == config_.bootloader) return board_.start_application();
+    if (there && config_.probe.empty() && there->id == config_.bootloader) return board_.start_application();
     if (!there) return board_.power_cycle();
     return board_.ready();
   }

@@ -49,7 +49,14 @@ std::string list_text(const std::vector<UsbPlugged>& plugged) {
 
 std::string udev_rule(const UsbId& id) {
   return fmt::format(
-      R"(SUBSYSTEM=="usb", ATTR{{idVendor}}=="{:04x}", ATTR{{idProduct}}=="{:04x}", MODE="0660", TAG+="uaccess")",
+      R"(SUBSYSTEM=="usb", ATTR{{idVendor}}=="{:04x}", ATTR{{idProduct}}=="{:04x}", MODE="0660", GROUP="plugdev", )"
+      R"(TAG+="uaccess")",
+      id.vendor, id.product);
+}
+
+std::string udev_tty_rule(const UsbId& id) {
+  return fmt::format(
+      R"(SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{:04x}", ATTRS{{idProduct}}=="{:04x}", MODE="0660", TAG+="uaccess")",
       id.vendor, id.product);
 }
 

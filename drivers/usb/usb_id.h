@@ -38,7 +38,10 @@ struct UsbPlugged {
 /// For messages: "0483:5740 at port 1-1, 0483:df11 at port 1-2"; "nothing" if the list is empty.
 [[nodiscard]] std::string list_text(const std::vector<UsbPlugged>& plugged);
 
-/// The line that lets everybody at the console use this device, for /etc/udev/rules.d/60-hilmark.rules.
+/// The line that lets everybody at the console, and the group plugdev, use this device, for
+/// /etc/udev/rules.d/60-hilmark.rules.
 [[nodiscard]] std::string udev_rule(const UsbId& id);
+/// The same for the kernel's serial ports of this device.
+[[nodiscard]] std::string udev_tty_rule(const UsbId& id);
 
 }  // namespace hilmark

@@ -12,16 +12,30 @@
 namespace hilmark::cli {
 namespace {
 
+/// The board's own, else its chip's.
+Result<FlasherFacts> flasher_of(const BoardFacts& board, const BoardFolders& folders) {
+  if (board.flasher) return *board.flasher;
+  const auto path = folders.chip(board.chip);
+  if (!path) return fail(path.error());
+  const auto chip = read_chip_file(*path);
+  if (!chip) return fail(chip.error());
+  return chip->flasher;
+}
+
 Result<int> list_boards(bool json) {
   const BoardFolders folders = BoardFolders::of_environment();
   boost::json::array boards;
+  if (!json) fmt::print("{:20} {:12} {:10} {}\n", "BOARD", "CHIP", "FLASHED BY", "FILE");
   for (const std::string& name : folders.boards()) {
     const auto path = folders.board(name);
     if (!path) return fail(path.error());
     const auto board = read_board_file(*path);
     if (!board) return fail(board.error());
-    boards.push_back(boost::json::object{{"board", name}, {"chip", board->chip}, {"file", path->string()}});
-    if (!json) fmt::print("{:24} {:12} {}\n", name, board->chip, path->string());
+    const auto flasher = flasher_of(*board, folders);
+    if (!flasher) return fail(flasher.error(), "{}", path->string());
+    boards.push_back(boost::json::object{
+        {"board", name}, {"chip", board->chip}, {"flasher", flasher->by()}, {"file", path->string()}});
+    if (!json) fmt::print("{:20} {:12} {:10} {}\n", name, board->chip, flasher->by(), path->string());
   }
   if (json) fmt::print("{}\n", boost::json::serialize(boost::json::object{{"version", 1}, {"boards", boards}}));
   return 0;

@@ -57,8 +57,26 @@ class StepRate {
 
 void tell_plan(const BenchUnit& unit, const FirmwareImage& image) {
   fmt::print("{}: would write {} octets of {} at {:#010x} by {}{}, at port {}; nothing was touched\n", unit.id,
-             image.content.size(), image.path, image.address, unit.flasher.protocol,
+             image.content.size(), image.path, image.address, unit.flasher.by(),
              image.build_id.empty() ? "" : ", and prove that build " + image.build_id + " runs", unit.port);
+  const ToolConfig& tool = unit.flasher.tool;
+  for (const ToolCommand* command : {&tool.erase, &tool.write, &tool.read, &tool.start}) {
+    if (command->command.empty()) continue;
+    std::vector<std::string> words;
+    for (const std::string& word : command->command) words.push_back(filled(word, tool.arguments));
+    fmt::print("  {}\n", command_text(words));
+  }
+}
+
+/// The end of what the last program said that was to flash the board.
+void tell_tool_output(const EvidenceLog& evidence) {
+  static constexpr std::size_t max_told = 20;
+  std::vector<EvidencePtr> lines = evidence.all([](const Evidence& one) { return one.kind == "tool_line"; });
+  const auto runs = evidence.all([](const Evidence& one) { return one.kind == "tool_started"; });
+  std::erase_if(lines, [&](const EvidencePtr& line) { return line->number < runs.back()->number; });
+  for (std::size_t index = lines.size() - std::min(lines.size(), max_told); index < lines.size(); ++index) {
+    fmt::print(stderr, "  {}\n", lines[index]->text("text"));
+  }
 }
 
 /// A unit in our hands, and what is recorded of its traffic.
@@ -109,12 +127,16 @@ Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
     progress.unit_at(unit.id, rate.text(step, fraction));
     progress.redraw();
   });
-  if (!report) return fail(report.error());
+  if (!report) {
+    tell_tool_output((*held)->evidence);
+    return fail(report.error());
+  }
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
-  progress.line(fmt::format("{}: {} octets written{}, {} sectors erased, in {} ms{}", unit.id, report->bytes_written,
-                            report->verified ? " and read back" : " (its bootloader cannot be read back)",
-                            report->sectors_erased, report->duration.count(),
-                            image->build_id.empty() ? "" : "; build " + image->build_id + " runs"));
+  progress.line(
+      fmt::format("{}: {} octets written{}{}, in {} ms{}", unit.id, report->bytes_written,
+                  report->verified ? " and read back" : " (it cannot be read back)",
+                  report->sectors_erased > 0 ? fmt::format(", {} sectors erased", report->sectors_erased) : "",
+                  report->duration.count(), image->build_id.empty() ? "" : "; build " + image->build_id + " runs"));
   return 0;
 }
 
@@ -126,7 +148,7 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
   }
   if (arguments.dry_run) {
     fmt::print("{}: would read {} octets at {:#010x} by {}, at port {}, into {}; nothing was touched\n", unit.id, size,
-               unit.image.base, unit.flasher.protocol, unit.port, arguments.read.string());
+               unit.image.base, unit.flasher.by(), unit.port, arguments.read.string());
     return 0;
   }
   // Before the unit is touched.
@@ -135,7 +157,10 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
   const auto held = take(unit, arguments);
   if (!held) return fail(held.error());
   const auto content = (*held)->made.unit->read_flash(unit.image.base, size);
-  if (!content) return fail(content.error());
+  if (!content) {
+    tell_tool_output((*held)->evidence);
+    return fail(content.error());
+  }
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
   if (!write_all(file.get(), as_text(*content))) {
     return fail(ErrorKind::rig, "{} could not be written: {}", arguments.read.string(), std::strerror(errno));

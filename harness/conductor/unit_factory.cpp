@@ -7,19 +7,32 @@
 namespace hilmark {
 namespace {
 
-Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, EvidenceLog& evidence) {
-  const auto bootloader = parse_usb_id(bench_unit.states.bootloader);
+/// The ids of the board's two programs, or of its probe.
+Result<void> add_ids(const StateFacts& states, UsbUnitConfig& config) {
+  for (const std::string& text : states.probe) {
+    const auto id = parse_usb_id(text);
+    if (!id) return fail(id.error());
+    config.probe.push_back(*id);
+  }
+  if (!states.probe.empty()) return {};
+  const auto bootloader = parse_usb_id(states.bootloader);
   if (!bootloader) return fail(bootloader.error());
-  const auto application = parse_usb_id(bench_unit.states.application);
+  const auto application = parse_usb_id(states.application);
   if (!application) return fail(application.error());
-  UsbUnitConfig config;
-  config.info = bench_unit.info();
   config.bootloader = *bootloader;
   config.application = *application;
+  return {};
+}
+
+Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, EvidenceLog& evidence) {
+  UsbUnitConfig config;
+  if (const auto added = add_ids(bench_unit.states, config); !added) return fail(added.error());
+  config.info = bench_unit.info();
   config.flasher = {.protocol = bench_unit.flasher.protocol,
                     .layout = bench_unit.flasher.layout,
                     .base = bench_unit.image.base,
-                    .max_bytes = bench_unit.image.max_bytes};
+                    .max_bytes = bench_unit.image.max_bytes,
+                    .tool = bench_unit.flasher.tool};
   config.topic = "hilmark/" + bench_unit.id;
   config.commands_file = bench_unit.commands_file;
   config.console = bench_unit.console.config;
@@ -59,14 +72,19 @@ Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::p
 }
 
 Result<FirmwareImage> load_image(const BenchUnit& bench_unit, const std::filesystem::path& path) {
-  const auto bootloader = parse_usb_id(bench_unit.states.bootloader);
-  if (!bootloader) return fail(bootloader.error());
+  if (bench_unit.flasher.protocol == "tool") {
+    if (const auto there = check_programs(bench_unit.flasher.tool); !there) return fail(there.error());
+  }
   ImageRules rules;
   rules.chip = bench_unit.chip;
   rules.formats = {bench_unit.image.formats.begin(), bench_unit.image.formats.end()};
   rules.base = bench_unit.image.base;
   rules.max_bytes = bench_unit.image.max_bytes;
-  rules.bootloader = *bootloader;
+  if (bench_unit.states.probe.empty()) {
+    const auto bootloader = parse_usb_id(bench_unit.states.bootloader);
+    if (!bootloader) return fail(bootloader.error());
+    rules.bootloader = *bootloader;
+  }
   rules.uf2_family = bench_unit.image.uf2_family;
   return load_firmware_image(path, rules);
 }

@@ -20,7 +20,8 @@ struct MadeUnit {
 [[nodiscard]] Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::path& folder,
                                          const Clock& clock, EvidenceLog& evidence);
 
-/// The image, checked against what the unit's chip takes. Errors: usage.
+/// The image, checked against what the unit's chip takes. Errors: usage; also that the tool is not installed by which
+/// it would be written.
 [[nodiscard]] Result<FirmwareImage> load_image(const BenchUnit& bench_unit, const std::filesystem::path& path);
 
 }  // namespace hilmark

@@ -52,10 +52,22 @@ class Boards(unittest.TestCase):
         self.assertRegex(devices["1-2"]["holder"], r"^pid \d+: test$")
         self.assertEqual(devices["1-1"]["holder"], "")
 
+    def test_all_boards_are_listed_with_what_flashes_them(self):
+        done = subprocess.run(lab.hilmark("boards", "--json"), capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        flashers = {board["board"]: board["flasher"] for board in json.loads(done.stdout)["boards"]}
+        files = {path.stem for path in pathlib.Path("boards").glob("*.yaml")}
+        self.assertEqual(set(flashers), files)
+        # The board's own, the chip's, and a tool of the chip's.
+        told = (flashers["nucleo_f429zi"], flashers["rpi_pico_w"], flashers["esp32_devkitc"])
+        self.assertEqual(told, ("st-flash", "picoboot", "esptool"))
+
     def test_udev_rules_are_printed_and_written(self):
         printed = subprocess.run(lab.hilmark("boards", "udev"), capture_output=True, text=True, timeout=60)
         self.assertEqual(printed.returncode, 0, printed.stderr)
         self.assertIn('ATTR{idVendor}=="0483", ATTR{idProduct}=="df11"', printed.stdout)
+        of_a_probe = 'SUBSYSTEM=="tty", ATTRS{idVendor}=="0483", ATTRS{idProduct}=="374b"'
+        self.assertIn(of_a_probe, printed.stdout, "whose serial port is a board's console")
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "60-hilmark.rules"
             command = lab.hilmark("boards", "udev", "--install", "--file", file)

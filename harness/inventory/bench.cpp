@@ -6,6 +6,7 @@
 #include "harness/base/bytes.h"
 #include "harness/inventory/board_file.h"
 #include "harness/inventory/lab_file.h"
+#include "harness/inventory/tool_file.h"
 #include "harness/inventory/yaml_document.h"
 
 namespace hilmark {
@@ -63,7 +64,9 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::pat
   const auto said = check_verbs(*command_set, unit.info().capabilities, !board->settings.empty());
   if (!said) return fail(said.error(), "{}: {}", where(), commands->string());
   unit.timing = layered(board->timing, lab_unit.timing);
-  unit.flasher = chip->flasher;
+  auto flasher = whole_flasher(*board, *board_path, *chip, *chip_path, folders, lab_unit.tool_arguments);
+  if (!flasher) return fail(flasher.error(), "{}", where());
+  unit.flasher = std::move(*flasher);
   unit.image = chip->image;
   unit.states = board->states;
   unit.console = board->console;
@@ -161,21 +164,27 @@ Result<void> check_file(const std::filesystem::path& path, const BoardFolders& f
   if (!node) return fail(node.error());
   const auto has = [&](const char* key) { return node->IsMap() && (*node)[key].IsDefined(); };
   if (has("units") || has("cloud")) return read_bench(path, folders).map([](const Bench&) {});
-  if (has("flasher") || has("image")) return read_chip_file(path).map([](const ChipFacts&) {});
+  if (!has("chip") && (has("flasher") || has("image"))) return read_chip_file(path).map([](const ChipFacts&) {});
   if (has("commands")) return CommandSet::load(path).map([](const CommandSet&) {});
+  if (has("write") || has("install")) return read_tool_file(path).map([](const ToolConfig&) {});
   if (!has("chip") && !has("states")) {
-    return fail(
-        ErrorKind::usage,
-        "{}:1:1: expected a lab file (`units`), a board file (`chip`), a chip file (`flasher`) or a command file "
-        "(`commands`); got none of them",
-        path.string());
+    return fail(ErrorKind::usage,
+                "{}:1:1: expected a lab file (`units`), a board file (`chip`), a chip file (`flasher`), a command file "
+                "(`commands`) or a tool file (`write`); got none of them",
+                path.string());
   }
   const auto board = read_board_file(path);
   if (!board) return fail(board.error());
   Capabilities capabilities;
   for (const std::string& name : board->capabilities) capabilities.insert(*capability_from(name));
-  return folders.chip(board->chip)
-      .and_then([&](const std::filesystem::path&) { return folders.commands(board->console.commands); })
+  const auto chip_path = folders.chip(board->chip);
+  if (!chip_path) return fail(chip_path.error(), "{}", path.string());
+  const auto chip = read_chip_file(*chip_path);
+  if (!chip) return fail(chip.error());
+  if (const auto flasher = whole_flasher(*board, path, *chip, *chip_path, folders, {}); !flasher) {
+    return fail(flasher.error());
+  }
+  return folders.commands(board->console.commands)
       .and_then([](const std::filesystem::path& commands) { return CommandSet::load(commands); })
       .and_then([&](const CommandSet& set) { return check_verbs(set, capabilities, !board->settings.empty()); })
       .map_error([&](const Error& error) { return error.with_context(path.string()); });

@@ -65,7 +65,7 @@ struct Bench {
 /// A path of the lab file: as it stands, else from the lab file's folder.
 [[nodiscard]] std::string path_from_lab(const std::string& path, const std::filesystem::path& lab);
 
-/// Checks any lab, board or chip file by what it holds. Errors as those of the readers.
+/// Checks any lab, board, chip, command or tool file by what it holds. Errors as those of the readers.
 [[nodiscard]] Result<void> check_file(const std::filesystem::path& path, const BoardFolders& folders);
 
 }  // namespace hilmark

@@ -29,23 +29,25 @@ std::string one_of(YamlMapping& mapping, const std::string& key, const std::vect
   return value;
 }
 
+void check_usb_id(YamlMapping& states, const std::string& key, const std::string& value) {
+  static const std::regex shape("[0-9a-f]{4}:[0-9a-f]{4}");
+  if (value.empty() || std::regex_match(value, shape)) return;
+  states.fault(key, fmt::format("expected USB ids such as \"0483:df11\" for `{}`; got `{}`", key, printable(value)));
+}
+
 std::string usb_id(YamlMapping& states, const std::string& key) {
   states.require(key);
   std::string value = states.text(key);
-  static const std::regex shape("[0-9a-f]{4}:[0-9a-f]{4}");
-  if (!value.empty() && !std::regex_match(value, shape)) {
-    states.fault(key, fmt::format("expected USB ids such as \"0483:df11\" for `{}`; got `{}`", key, printable(value)));
-  }
+  check_usb_id(states, key, value);
   return value;
 }
 
-std::optional<bool> yes_or_no(YamlMapping& mapping, const std::string& key) {
-  if (!mapping.has(key)) return std::nullopt;
-  const std::string value = mapping.text(key);
-  if (value != "true" && value != "false") {
-    mapping.fault(key, fmt::format("expected true or false for `{}`; got `{}`", key, printable(value)));
-  }
-  return value == "true";
+/// At least one.
+std::vector<std::string> usb_ids(YamlMapping& states, const std::string& key) {
+  std::vector<std::string> values = states.texts(key);
+  for (const std::string& value : values) check_usb_id(states, key, value);
+  if (values.empty()) states.fault(key, fmt::format("expected a list of USB ids for `{}`; got none", key));
+  return values;
 }
 
 std::string file_name(YamlMapping& mapping, const std::string& key) {
@@ -57,6 +59,53 @@ std::string file_name(YamlMapping& mapping, const std::string& key) {
                   fmt::format("expected a name of letters, digits, _ and - for `{}`; got `{}`", key, printable(value)));
   }
   return value;
+}
+
+/// What the chip and the board file have in common. `layout`: whether it is told here.
+FlasherFacts read_flasher(YamlMapping& flasher, bool layout) {
+  FlasherFacts facts;
+  facts.line = flasher.line();
+  facts.protocol = one_of(flasher, "protocol", flasher_protocols());
+  if (layout) {
+    flasher.require("layout");
+    facts.layout = flasher.text("layout");
+  }
+  const bool is_tool = facts.protocol == "tool";
+  if (is_tool) facts.tool.name = file_name(flasher, "tool");
+  for (const char* key : {"tool", "arguments"}) {
+    if (flasher.has(key) && !is_tool) {
+      flasher.fault(key, fmt::format("expected `{}` with protocol tool alone; got it with {}", key, facts.protocol));
+      flasher.ignore(key);
+    }
+  }
+  if (is_tool) facts.tool.arguments = flasher.text_map("arguments");
+  return facts;
+}
+
+StateFacts read_states(YamlMapping& states) {
+  StateFacts facts;
+  if (states.has("probe")) {
+    facts.probe = usb_ids(states, "probe");
+    for (const char* key : {"bootloader", "application"}) {
+      if (!states.has(key)) continue;
+      states.fault(key, fmt::format("expected either `probe` or `{}` in `states`; got both", key));
+      states.ignore(key);
+    }
+    return facts;
+  }
+  facts.bootloader = usb_id(states, "bootloader");
+  facts.application = usb_id(states, "application");
+  states.ignore("probe");
+  return facts;
+}
+
+std::optional<bool> yes_or_no(YamlMapping& mapping, const std::string& key) {
+  if (!mapping.has(key)) return std::nullopt;
+  const std::string value = mapping.text(key);
+  if (value != "true" && value != "false") {
+    mapping.fault(key, fmt::format("expected true or false for `{}`; got `{}`", key, printable(value)));
+  }
+  return value == "true";
 }
 
 /// What the values may be is seen once the lab file's have been laid over them.
@@ -118,10 +167,8 @@ Result<BoardFacts> read_board_file(const std::filesystem::path& path) {
     root.check_version();
     board.chip = file_name(root, "chip");
     root.require("states");
-    if (const auto states = root.mapping("states")) {
-      board.states.bootloader = usb_id(*states, "bootloader");
-      board.states.application = usb_id(*states, "application");
-    }
+    if (const auto states = root.mapping("states")) board.states = read_states(*states);
+    if (const auto flasher = root.mapping("flasher")) board.flasher = read_flasher(*flasher, false);
     root.require("console");
     if (const auto console = root.mapping("console")) {
       board.console = read_console(*console);
@@ -142,11 +189,7 @@ Result<ChipFacts> read_chip_file(const std::filesystem::path& path) {
   const auto read = read_yaml(path, [&](YamlMapping& root) {
     root.check_version();
     root.require("flasher");
-    if (const auto flasher = root.mapping("flasher")) {
-      chip.flasher.protocol = one_of(*flasher, "protocol", flasher_protocols());
-      flasher->require("layout");
-      chip.flasher.layout = flasher->text("layout");
-    }
+    if (const auto flasher = root.mapping("flasher")) chip.flasher = read_flasher(*flasher, true);
     root.require("image");
     if (const auto image = root.mapping("image")) {
       image->require("formats");

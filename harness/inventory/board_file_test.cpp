@@ -60,7 +60,7 @@ TEST_F(BoardFile, FaultsNameTheirPlace) {
 TEST_F(BoardFile, FaultsOfAChipNameTheirPlace) {
   const auto told = [&](const std::string& text) { return read_chip_file(path(text)).error().message; };
   EXPECT_THAT(told("version: 1\nflasher: {protocol: telepathy, layout: x}\n"),
-              HasSubstr("f.yaml:2:21: expected one of dfu, dfuse, picoboot for `protocol`; got `telepathy`"));
+              HasSubstr("f.yaml:2:21: expected one of dfu, dfuse, picoboot, tool for `protocol`; got `telepathy`"));
   EXPECT_THAT(
       told("version: 1\nimage: {formats: [elf], base: -1, max_bytes: 0}\n"),
       testing::AllOf(HasSubstr("got `elf`"), HasSubstr("for `base`; got `-1`"), HasSubstr("for `max_bytes`; got `0`")));

@@ -1,4 +1,4 @@
-// Where board, chip and command files are.
+// Where board, chip, command and tool files are.
 #pragma once
 
 #include <filesystem>
@@ -22,6 +22,9 @@ class BoardFolders {
   }
   [[nodiscard]] Result<std::filesystem::path> commands(const std::string& name) const {
     return find("commands", name, "console command set");
+  }
+  [[nodiscard]] Result<std::filesystem::path> tool(const std::string& name) const {
+    return find("tools", name, "flashing tool");
   }
   [[nodiscard]] std::vector<std::string> boards() const { return names_in(""); }  ///< names, sorted
 

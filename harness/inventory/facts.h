@@ -10,14 +10,19 @@
 #include <boost/describe/class.hpp>
 
 #include "drivers/console/console_config.h"
+#include "drivers/tool/tool_config.h"
 
 namespace hilmark {
 
 struct FlasherFacts {
   std::string protocol;  ///< one of flasher_protocols()
   std::string layout;    ///< the memory's sectors as DfuSe writes them; a DfuSe bootloader must tell the same
+  ToolConfig tool;       ///< of protocol "tool": its name and arguments; the rest is its own file's
+  int line = 0;          ///< where it stands in its file
+  /// For people: "dfuse", "openocd".
+  [[nodiscard]] const std::string& by() const { return protocol == "tool" ? tool.name : protocol; }
 };
-BOOST_DESCRIBE_STRUCT(FlasherFacts, (), (protocol, layout))
+BOOST_DESCRIBE_STRUCT(FlasherFacts, (), (protocol, layout, tool))
 
 struct ImageFacts {
   std::vector<std::string> formats;
@@ -27,12 +32,13 @@ struct ImageFacts {
 };
 BOOST_DESCRIBE_STRUCT(ImageFacts, (), (formats, base, max_bytes, uf2_family))
 
-/// USB ids, "0483:df11".
+/// USB ids, "0483:df11": those of the board's two programs, or those that a probe on it may have.
 struct StateFacts {
   std::string bootloader;
   std::string application;
+  std::vector<std::string> probe;
 };
-BOOST_DESCRIBE_STRUCT(StateFacts, (), (bootloader, application))
+BOOST_DESCRIBE_STRUCT(StateFacts, (), (bootloader, application, probe))
 
 struct ConsoleFacts {
   std::string commands;  ///< the name of a file in boards/commands
@@ -68,6 +74,7 @@ BOOST_DESCRIBE_STRUCT(ChipFacts, (), (flasher, image))
 struct BoardFacts {
   std::string chip;
   StateFacts states;
+  std::optional<FlasherFacts> flasher;  ///< over the chip's; without a layout of its own
   ConsoleFacts console;
   std::vector<std::string> capabilities;
   TimingFacts timing;
@@ -81,9 +88,10 @@ struct LabUnit {
   std::string board;
   std::string port, serial;
   PowerFacts power;
-  std::string console_address;               ///< over the board's
-  std::vector<std::string> console_command;  ///< over the board's
-  std::vector<std::string> rig_addresses;    ///< IPv4, one a region at most
+  std::string console_address;                        ///< over the board's
+  std::vector<std::string> console_command;           ///< over the board's
+  std::map<std::string, std::string> tool_arguments;  ///< over the board's, one by one
+  std::vector<std::string> rig_addresses;             ///< IPv4, one a region at most
   std::string firmware;
   std::vector<std::string> command;
   std::optional<std::vector<std::string>> capabilities;  ///< instead of the board's

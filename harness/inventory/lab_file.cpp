@@ -151,6 +151,7 @@ LabUnit read_unit(YamlMapping& unit) {
     result.console_address = console->text("address");
     result.console_command = console->texts("command");
   }
+  if (const auto flasher = unit.mapping("flasher")) result.tool_arguments = flasher->text_map("arguments");
   result.firmware = unit.text("firmware");
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -15,7 +16,10 @@ namespace {
 using State = ScannedDevice::State;
 
 /// By USB ids as board files write them: the boards that have them in a state.
-using KnownIds = std::map<std::pair<std::string, State>, std::vector<std::string>>;
+struct KnownIds {
+  std::map<std::pair<std::string, State>, std::vector<std::string>> boards;
+  std::set<std::string> with_tty;  ///< those at which a board's console is a serial port of the kernel's
+};
 
 Result<KnownIds> known_ids(const BoardFolders& folders) {
   KnownIds known;
@@ -24,8 +28,14 @@ Result<KnownIds> known_ids(const BoardFolders& folders) {
     if (!path) return fail(path.error());
     const auto board = read_board_file(*path);
     if (!board) return fail(board.error());
-    known[{board->states.bootloader, State::bootloader}].push_back(name);
-    known[{board->states.application, State::application}].push_back(name);
+    std::vector<std::string> consoles = board->states.probe;
+    for (const std::string& probe : board->states.probe) known.boards[{probe, State::probe}].push_back(name);
+    if (board->states.probe.empty()) {
+      known.boards[{board->states.bootloader, State::bootloader}].push_back(name);
+      known.boards[{board->states.application, State::application}].push_back(name);
+      consoles = {board->states.application};
+    }
+    if (board->console.config.transport == "serial") known.with_tty.insert(consoles.begin(), consoles.end());
   }
   return known;
 }
@@ -54,6 +64,8 @@ std::string_view name_of(State state) {
       return "bootloader";
     case State::application:
       return "application";
+    case State::probe:
+      return "probe";
     case State::unknown:
       break;
   }
@@ -69,9 +81,9 @@ Result<std::vector<ScannedDevice>> scan_devices(const UsbContext& usb, const Boa
     if (is_root_hub) continue;
     ScannedDevice seen;
     seen.device = plugged;
-    for (const State state : {State::bootloader, State::application}) {
-      const auto boards = known->find({to_text(plugged.id), state});
-      if (boards == known->end()) continue;
+    for (const State state : {State::bootloader, State::application, State::probe}) {
+      const auto boards = known->boards.find({to_text(plugged.id), state});
+      if (boards == known->boards.end()) continue;
       if (seen.boards.empty()) seen.state = state;
       for (const std::string& board : boards->second) {
         const bool named = std::find(seen.boards.begin(), seen.boards.end(), board) != seen.boards.end();
@@ -88,12 +100,14 @@ Result<std::string> udev_rules(const BoardFolders& folders) {
   const auto known = known_ids(folders);
   if (!known) return fail(known.error());
   std::string text =
-      "# Lets whoever sits at the console use the boards that hilmark knows. Made by `hilmark boards udev`.\n";
-  for (const auto& [key, boards] : *known) {
+      "# Lets whoever sits at the console, and the group plugdev, use the boards that hilmark knows. Made by `hilmark "
+      "boards udev`.\n";
+  for (const auto& [key, boards] : known->boards) {
     const auto& [ids, state] = key;
     const auto id = parse_usb_id(ids);
     if (!id) return fail(id.error());
     text += fmt::format("# {}: {}\n{}\n", name_of(state), fmt::join(boards, ", "), udev_rule(*id));
+    if (known->with_tty.count(ids) > 0) text += udev_tty_rule(*id) + "\n";
   }
   return text;
 }

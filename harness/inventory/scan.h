@@ -13,7 +13,7 @@ namespace hilmark {
 /// One USB device, and what the rig makes of it.
 struct ScannedDevice {
   UsbPlugged device;  ///< with its serial number, where we may open it
-  enum class State { unknown, bootloader, application } state = State::unknown;
+  enum class State { unknown, bootloader, application, probe } state = State::unknown;
   /// Whose files name its ids, those in that state first; several may share a chip's bootloader, and one's application
   /// may have another's bootloader's ids: then `state` is bootloader.
   std::vector<std::string> boards;
