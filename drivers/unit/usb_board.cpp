@@ -131,8 +131,11 @@ Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
         there->text());
   }
   // Nothing may come back while its power is off; the time is for its capacitors.
-  const bool back =
-      usb_.wait([&] { return must_leave && watcher_.now().has_value(); }, Deadline(clock_, config_.power_off));
+  bool back = usb_.wait([&] { return must_leave && watcher_.now().has_value(); }, Deadline(clock_, config_.power_off));
+  if (back && !there) {  // It was on its way when the power went, which it is told by its leaving.
+    const auto late = watcher_.now();
+    back = late && !watcher_.wait_left(late->arrival, Deadline(clock_, departure_limit));
+  }
   const auto on = act(PowerAction::on);
   if (!on) return fail(on.error());
   if (back)
