@@ -1,5 +1,5 @@
-// libFuzzer: whatever is handed over as a board, chip or lab file, reading it ends with facts, or with faults that name
-// the file.
+// libFuzzer: whatever is handed over as a board, chip, lab or tool file, reading it ends with facts, or with faults that
+// name the file.
 #include <cstdint>
 
 #include <sys/mman.h>
@@ -10,6 +10,7 @@
 #include "harness/base/unique_fd.h"
 #include "harness/inventory/board_file.h"
 #include "harness/inventory/lab_file.h"
+#include "harness/inventory/tool_file.h"
 
 namespace {
 
@@ -29,5 +30,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(hilmark::read_board_file(path), path);
   check(hilmark::read_chip_file(path), path);
   check(hilmark::read_lab_file(path), path);
+  check(hilmark::read_tool_file(path), path);
   return 0;
 }
