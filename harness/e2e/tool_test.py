@@ -36,18 +36,20 @@ class Tool(unittest.TestCase):
         shutil.copytree("boards/chips", self.folder / "boards/chips")
         (self.folder / "boards/tools").mkdir()
 
-    def board(self, board, **tool):
-        """Puts a board and its tool over the project's, and has the unit be that board."""
+    def board(self, board, name="mine", **tool):
+        """Puts a board and its tool beside the project's, and has the unit be that board."""
         text = pathlib.Path("boards/virtual_dfu_util.yaml").read_text()
         for old, new in board.items():
             self.assertIn(old, text)
             text = text.replace(old, new)
-        (self.folder / "boards/mine.yaml").write_text(text.replace("tool: dfu-util", "tool: mine"))
-        (self.folder / "boards/tools/mine.yaml").write_text(TOOL.format(**{key: json.dumps(value) for key, value in tool.items()}))
-        self.lab = self.folder / "mine_lab.yaml"
-        self.lab.write_text(pathlib.Path(self.virtual).read_text().replace("virtual_dfu_util", "mine"))
+        (self.folder / f"boards/{name}.yaml").write_text(text.replace("tool: dfu-util", f"tool: {name}"))
+        tool_text = TOOL.format(**{key: json.dumps(value) for key, value in tool.items()})
+        (self.folder / f"boards/tools/{name}.yaml").write_text(tool_text)
+        self.lab = self.folder / f"{name}_lab.yaml"
+        self.lab.write_text(pathlib.Path(self.virtual).read_text().replace("virtual_dfu_util", name))
 
-    def by_dfu_util(self, **changes):
+    @staticmethod
+    def dfu_util(**changes):
         """dfu-util's template with some of its keys changed."""
         commands = {
             "write": {"command": ["dfu-util", "-p", "{port}", "-a", "0", "-s", "{address}", "-D", "{image}"]},
@@ -56,7 +58,10 @@ class Tool(unittest.TestCase):
         }
         for name, change in changes.items():
             commands[name] = {**commands[name], **change}
-        self.board({}, **commands)
+        return commands
+
+    def by_dfu_util(self, **changes):
+        self.board({}, **self.dfu_util(**changes))
 
     def among_the_boards(self, script, timeout_s=240):
         command = lab.on_the_lab("sh", "-ec", script, lab=self.virtual)
@@ -152,11 +157,18 @@ class Tool(unittest.TestCase):
         self.assertRegex(done.stderr, r"port 1-1: dfu-util failed in writing: it said '.*dfu-util: Error during download")
 
     def test_behind_a_probe_the_console_alone_tells_what_runs(self):
+        # As a probe's: a serial port of the kernel's, found by the board's place.
+        text = pathlib.Path(self.virtual).read_text().replace("core: native", "core: native, tty: true")
+        self.virtual = self.lab = self.folder / "tty_lab.yaml"
+        self.virtual.write_text(text)
+        by_serial_port = {"transport: cdc-acm": "transport: serial"}
+        self.board(by_serial_port, **self.dfu_util())
         first = self.flash()
         for name, script in SCRIPTS.items():
             (self.folder / name).write_text(f"set -e\n{script}\n")
         self.board(
-            {'{bootloader: "0483:df11", application: "0483:5740"}': '{probe: ["0483:5740"]}'},
+            {**by_serial_port, '{bootloader: "0483:df11", application: "0483:5740"}': '{probe: ["0483:5740"]}'},
+            "probe",
             write={"command": ["sh", f"{self.folder}/write.sh", "{port}", "{image}", "{address}"]},
             read={"command": ["sh", f"{self.folder}/read.sh", "{port}", "{output}", "{address}", "{size}"]},
             start={"command": ["sh", f"{self.folder}/start.sh", "{port}"]},
