@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 
 #include "harness/base/bytes.h"
 #include "harness/cli/commands.h"
