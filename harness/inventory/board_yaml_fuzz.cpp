@@ -1,11 +1,10 @@
-// libFuzzer: whatever is handed over as a board, chip, lab or tool file, reading it ends with facts, or with faults that
-// name the file.
+// libFuzzer: whatever is handed over as a board, chip, lab or tool file, reading it ends with facts, or with faults
+// that name the file.
 #include <cstdint>
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "harness/base/unique_fd.h"
 #include "harness/inventory/board_file.h"
