@@ -85,7 +85,8 @@ UsbResult<std::unique_ptr<UsbDevice>> UsbDevice::open(const UsbContext& context,
 
 UsbDevice::~UsbDevice() {
   if (handle_ == nullptr) return;
-  for (const int number : claimed_) libusb_release_interface(handle_, number);
+  // The last first: the kernel's driver is bound to a function's first interface anew, and takes the others then.
+  for (auto number = claimed_.rbegin(); number != claimed_.rend(); ++number) libusb_release_interface(handle_, *number);
   libusb_close(handle_);
 }
 
