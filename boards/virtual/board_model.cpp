@@ -41,6 +41,9 @@ std::vector<BoardAction> BoardModel::step(BoardInput input) {
       return {};
     case BoardInput::reset:
       return restart(NextBoot::as_pin_says);
+    case BoardInput::bus_reset:
+      if (state_ == BoardState::application) return restart(NextBoot::bootloader);
+      return state_ == BoardState::bootloader ? restart(NextBoot::as_pin_says) : std::vector<BoardAction>();
     case BoardInput::start_image:
       return state_ == BoardState::bootloader ? depart(farewell, NextBoot::image) : std::vector<BoardAction>();
     case BoardInput::restart:

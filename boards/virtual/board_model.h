@@ -27,6 +27,7 @@ enum class BoardInput {
   boot_pin_on,
   boot_pin_off,
   reset,                  // the reset pin
+  bus_reset,              // DFU: out of the bootloader, or after DETACH into it
   start_image,            // DfuSe leave
   restart,                // the bootloader resets the chip
   detach,                 // DFU DETACH

@@ -86,6 +86,16 @@ TEST_F(Board, DetachAndTheFirmwareEnterTheBootloader) {
   }
 }
 
+TEST_F(Board, LeavesAtOnceForTheBootloaderAndBackAtABusReset) {
+  power_up();
+  const Actions leaves{{Kind::stop_core}, {Kind::leave_bus}, away[0]};
+  EXPECT_EQ(board.step(BoardInput::bus_reset), leaves);
+  EXPECT_EQ(board.step(BoardInput::timer), boots_bootloader);
+  EXPECT_EQ(board.step(BoardInput::bus_reset), leaves);
+  EXPECT_TRUE(board.step(BoardInput::bus_reset).empty());
+  EXPECT_EQ(board.step(BoardInput::timer), boots_image);
+}
+
 TEST_F(Board, TheFirmwareResetsItsChip) {
   power_up();
   EXPECT_EQ(board.step(BoardInput::core_reset),
@@ -117,8 +127,9 @@ TEST_F(Board, LosesPowerAtAnyInstant) {
 }
 
 TEST_F(Board, IgnoresWhatItsStateCannotHear) {
-  for (const BoardInput input : {BoardInput::reset, BoardInput::start_image, BoardInput::restart, BoardInput::detach,
-                                 BoardInput::core_reset, BoardInput::core_enter_bootloader, BoardInput::timer}) {
+  for (const BoardInput input :
+       {BoardInput::reset, BoardInput::start_image, BoardInput::restart, BoardInput::detach, BoardInput::bus_reset,
+        BoardInput::core_reset, BoardInput::core_enter_bootloader, BoardInput::timer}) {
     EXPECT_TRUE(board.step(input).empty());
     EXPECT_EQ(board.state(), BoardState::unpowered);
   }

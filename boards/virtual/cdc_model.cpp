@@ -152,7 +152,7 @@ std::optional<std::size_t> CdcModel::dfu_request(const SetupPacket& setup, std::
 bool CdcModel::detaching() const { return detached_ || clock_() < detach_until_; }
 
 void CdcModel::bus_reset() {
-  if (detaching()) leave_for_bootloader();
+  if (detaching()) leave_for_bootloader(DeviceEvent::Kind::bus_reset);
 }
 
 std::optional<std::size_t> CdcModel::reset_request(const SetupPacket& setup) {
@@ -168,8 +168,8 @@ std::optional<std::size_t> CdcModel::reset_request(const SetupPacket& setup) {
   return 0;
 }
 
-void CdcModel::leave_for_bootloader() {
-  if (!std::exchange(detached_, true)) emit({DeviceEvent::Kind::enter_bootloader});
+void CdcModel::leave_for_bootloader(DeviceEvent::Kind event) {
+  if (!std::exchange(detached_, true)) emit({event});
 }
 
 }  // namespace virtual_lab

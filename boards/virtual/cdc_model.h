@@ -58,7 +58,7 @@ class CdcModel : public UsbDevice {
   std::optional<std::size_t> console_request(const SetupPacket& setup, std::span<std::uint8_t> data);
   std::optional<std::size_t> dfu_request(const SetupPacket& setup, std::span<std::uint8_t> data);
   std::optional<std::size_t> reset_request(const SetupPacket& setup);
-  void leave_for_bootloader();
+  void leave_for_bootloader(DeviceEvent::Kind event = DeviceEvent::Kind::enter_bootloader);
   [[nodiscard]] bool detaching() const;
 
   std::deque<std::uint8_t> output_;

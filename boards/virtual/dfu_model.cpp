@@ -30,7 +30,7 @@ DfuModel::DfuModel(FlashMemory& flash, const std::string& serial, MonotonicClock
       manners_(manners) {}
 
 void DfuModel::bus_reset() {
-  if (!leaving()) leave(DeviceEvent::Kind::restart);
+  if (configured() && !leaving()) leave(DeviceEvent::Kind::bus_reset);
 }
 
 std::optional<std::size_t> DfuModel::download(const SetupPacket& setup, ByteView data) {

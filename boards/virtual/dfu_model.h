@@ -20,7 +20,8 @@ class DfuModel : public DfuBootloader {
   DfuModel(FlashMemory& flash, const std::string& serial, MonotonicClock clock, const DfuManners& manners = {},
            Faults faults = {});
 
-  // The way out of DFU mode from every state (appendix A.2): the chip boots what its flash holds.
+  // The way out of DFU mode from every state (appendix A.2): the chip boots what its flash holds. The resets of an
+  // enumeration are none.
   void bus_reset() override;
 
  private:

@@ -27,6 +27,11 @@ class Plugged : public testing::Test {
   }
   void plug(const DfuManners& manners, std::string_view faults = "") {
     model = std::make_unique<DfuModel>(flash, "V1", clock(), manners, Faults::parse(faults).value());
+    configure();
+  }
+  void configure() {
+    Bytes none;
+    EXPECT_TRUE(model->control({0x00, 9, 1, 0, 0}, none));
   }
   void plug_dfuse(std::string_view faults) {
     model = std::make_unique<DfuseModel>(flash, "V1", clock(), Faults::parse(faults).value());
@@ -183,14 +188,24 @@ TEST_F(Dfu, WithoutToleranceItWaitsForTheReset) {
   model->bus_reset();
   const auto events = model->take_events();
   ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::restart);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::bus_reset);
 }
 
 TEST_F(Dfu, ABusResetLeavesFromEveryState) {
   plug({});
   EXPECT_FALSE(download(9, {1}));
   model->bus_reset();
-  EXPECT_EQ(model->take_events().at(0).kind, DeviceEvent::Kind::restart);
+  EXPECT_EQ(model->take_events().at(0).kind, DeviceEvent::Kind::bus_reset);
+}
+
+TEST_F(Dfu, TheBusResetsOfAnEnumerationLeaveItWhereItIs) {
+  model = std::make_unique<DfuModel>(flash, "V1", clock());
+  model->bus_reset();
+  model->bus_reset();
+  EXPECT_TRUE(model->take_events().empty());
+  configure();
+  model->bus_reset();
+  EXPECT_EQ(model->take_events().at(0).kind, DeviceEvent::Kind::bus_reset);
 }
 
 TEST_F(Dfu, SaysWhatItCanDo) {

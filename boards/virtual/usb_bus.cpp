@@ -1,6 +1,15 @@
 #include "boards/virtual/usb_bus.h"
 
 namespace virtual_lab {
+namespace {
+
+// The last thing that a kernel does to enumerate a device (USB 2.0, chapter 9.4.7).
+void configure(UsbDevice& device) {
+  constexpr std::uint8_t set_configuration = 9;
+  (void)device.control({.request = set_configuration, .value = 1}, {});
+}
+
+}  // namespace
 
 PluggedDevice::PluggedDevice(UsbBus& bus, const UsbPlace& place, std::shared_ptr<UsbfsDevice> device,
                              std::unique_ptr<UsbfsNode> node, std::unique_ptr<TtyNode> tty)
@@ -60,6 +69,7 @@ Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
       if (still_there && !still_there->gone()) sink(event);
     });
   });
+  configure(*plug.model);
   const UsbPlace place{.bus = plug.bus,
                        .device_number = take_device_number(plug.bus),
                        .port = plug.port,

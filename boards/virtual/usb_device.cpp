@@ -104,10 +104,13 @@ std::optional<std::size_t> UsbDevice::standard_request(const SetupPacket& setup,
     case get_status:
       return give(Bytes{0, 0}, data);
     case get_configuration:
-      return give(Bytes{1}, data);
+      return give(Bytes{configuration_}, data);
     case get_interface:
       return give(Bytes{0}, data);
     case set_configuration:
+      if (setup.value > 1) return std::nullopt;
+      configuration_ = static_cast<std::uint8_t>(setup.value);
+      return 0;
     case set_interface:
     case clear_feature:
     case set_feature:

@@ -44,6 +44,7 @@ struct DeviceEvent {
     start_image,       // DfuSe "leave": the bootloader jumps to the application
     enter_bootloader,  // DFU DETACH, the reset interface, or 1200 baud
     restart,           // the chip resets itself
+    bus_reset,         // the host's: a bootloader restarts, an application goes to the bootloader; both at once
     port_power,        // hub: `port` is to be switched `on`
     console_input,     // bytes from the host wait for the firmware
     unplug,            // a fault's: the cable goes, as by `virtual-lab ctl unplug`
@@ -135,6 +136,8 @@ class UsbDevice {
   [[nodiscard]] virtual std::optional<std::size_t> class_request(const SetupPacket& setup,
                                                                  std::span<std::uint8_t> data) = 0;
   void emit(DeviceEvent event) { events_.push_back(event); }
+  // Whether a host has enumerated it to the end (chapter 9.1.1): until then bus resets are part of that.
+  [[nodiscard]] bool configured() const { return configuration_ != 0; }
   // Counts a transfer. If true its answer is a stall, or none at all: see pulled_out() and silent().
   [[nodiscard]] bool struck_by(TransferFaults& faults);
   // Copies as much of `answer` as the host has room for.
@@ -146,6 +149,7 @@ class UsbDevice {
 
   UsbDescriptors descriptors_;
   std::vector<DeviceEvent> events_;
+  std::uint8_t configuration_ = 0;
   bool pulled_out_ = false;
   bool silent_ = false;
 };

@@ -117,6 +117,18 @@ TEST_F(PicoApplication, TakesTwelveHundredBaudForARequest) {
   EXPECT_TRUE(other.take_events().empty());
 }
 
+TEST(Cdc, HasOneConfigurationOnceAHostHasSetIt) {
+  CdcModel model("V1");
+  Bytes none;
+  Bytes answer(1);
+  EXPECT_EQ(model.control({0x80, 8, 0, 0, 1}, answer), 1U);
+  EXPECT_EQ(answer, Bytes{0});
+  EXPECT_TRUE(model.control({0x00, 9, 1, 0, 0}, none));
+  EXPECT_FALSE(model.control({0x00, 9, 2, 0, 0}, none));
+  EXPECT_EQ(model.control({0x80, 8, 0, 0, 1}, answer), 1U);
+  EXPECT_EQ(answer, Bytes{1});
+}
+
 TEST(Cdc, TakesAnEmptyPacket) {
   CdcModel model("V1");
   EXPECT_EQ(model.bulk_out(CdcModel::data_out, {}).handshake, Handshake::ack);
@@ -147,7 +159,7 @@ TEST(Cdc, WithoutWillDetachTheBusResetLeadsToTheBootloaderWithinItsTime) {
   model.bus_reset();
   const auto events = model.take_events();
   ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::enter_bootloader);
+  EXPECT_EQ(events[0].kind, DeviceEvent::Kind::bus_reset);
 }
 
 TEST(Cdc, StallsWhatItDoesNotHave) {

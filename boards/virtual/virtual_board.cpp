@@ -144,6 +144,8 @@ void VirtualBoard::handle_device_event(const DeviceEvent& event) {
       return handle(BoardInput::detach);
     case DeviceEvent::Kind::restart:
       return handle(model_.state() == BoardState::application ? BoardInput::core_reset : BoardInput::restart);
+    case DeviceEvent::Kind::bus_reset:
+      return handle(BoardInput::bus_reset);
     case DeviceEvent::Kind::unplug:
       return handle(BoardInput::unplug);
     case DeviceEvent::Kind::console_input:
