@@ -28,12 +28,12 @@ std::string value_of(const char* name) {
 std::vector<std::string> lab_environment(const CommandLine& command) {
   const std::string already = value_of("LD_PRELOAD");
   const std::string sanitizer = value_of("ASAN_OPTIONS");
-  const std::vector<std::pair<std::string, std::string>> ours{
-      {"UMOCKDEV_DIR", command.umockdev_dir.string()},
-      {"LD_PRELOAD", already.empty() ? command.preload : already + ":" + command.preload},
-      // AddressSanitizer insists on being the first library of all, for no reason that holds here.
-      {"ASAN_OPTIONS", (sanitizer.empty() ? "" : sanitizer + ":") + "verify_asan_link_order=0"},
-  };
+  std::vector<std::pair<std::string, std::string>> ours{{"UMOCKDEV_DIR", command.umockdev_dir.string()}};
+  if (!command.preload.empty()) {
+    ours.emplace_back("LD_PRELOAD", already.empty() ? command.preload : already + ":" + command.preload);
+    // AddressSanitizer insists on being the first library of all, for no reason that holds here.
+    ours.emplace_back("ASAN_OPTIONS", (sanitizer.empty() ? "" : sanitizer + ":") + "verify_asan_link_order=0");
+  }
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;

@@ -35,7 +35,7 @@ class SignalsAsEvents {
 struct CommandLine {
   std::vector<std::string> words;
   std::filesystem::path umockdev_dir;
-  std::string preload;  // $LD_PRELOAD
+  std::string preload;  // $LD_PRELOAD; empty: as it is
 };
 
 class CommandRunner {

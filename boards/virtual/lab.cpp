@@ -118,6 +118,7 @@ Result<void> Lab::make_boards(const LabSettings& settings) {
     fs::create_directories(*settings.state, error);
     if (error) return failure(fmt::format("cannot make {}: {}", settings.state->string(), error.message()));
   }
+  BoardBus& bus = settings.bus == nullptr ? bus_ : *settings.bus;
   for (const UnitSpec& unit : settings.units) {
     auto store = settings.state ? FlashStore::kept_in(*settings.state / (unit.id + ".flash"), unit.layout.size)
                                 : FlashStore::fresh(unit.layout.size);
@@ -131,7 +132,7 @@ Result<void> Lab::make_boards(const LabSettings& settings) {
       log_.write(unit.id, warnings_.back());
     }
     boards_.push_back(std::make_unique<VirtualBoard>(
-        unit, std::move(*store), VirtualBoard::Surroundings{loop_, bus_, log_, networks_.back().get()}));
+        unit, std::move(*store), VirtualBoard::Surroundings{loop_, bus, log_, networks_.back().get()}));
   }
   return {};
 }

@@ -22,6 +22,7 @@ struct LabSettings {
   std::filesystem::path root;                  // $UMOCKDEV_DIR
   std::optional<std::filesystem::path> state;  // where flash is kept
   std::filesystem::path log_file;
+  BoardBus* bus = nullptr;  // what the boards are plugged into, and outlives the lab; none: the lab's own
 };
 
 class Lab {

@@ -1,6 +1,7 @@
 #include "boards/virtual/usb_bus.h"
 
 namespace virtual_lab {
+
 namespace {
 
 // The last thing that a kernel does to enumerate a device (USB 2.0, chapter 9.4.7).
@@ -11,17 +12,34 @@ void configure(UsbDevice& device) {
 
 }  // namespace
 
-PluggedDevice::PluggedDevice(UsbBus& bus, const UsbPlace& place, std::shared_ptr<UsbfsDevice> device,
-                             std::unique_ptr<UsbfsNode> node, std::unique_ptr<TtyNode> tty)
-    : bus_(bus), place_(place), device_(std::move(device)), node_(std::move(node)), tty_(std::move(tty)) {}
+class UsbBus::Plugged : public PluggedDevice {
+ public:
+  Plugged(UsbBus& bus, const UsbPlace& place, std::shared_ptr<UsbfsDevice> device, std::unique_ptr<UsbfsNode> node,
+          std::unique_ptr<TtyNode> tty)
+      : bus_(bus), place_(place), device_(std::move(device)), node_(std::move(node)), tty_(std::move(tty)) {}
+  Plugged(const Plugged&) = delete;
+  Plugged& operator=(const Plugged&) = delete;
+  ~Plugged() override {
+    // Pending transfers end first, the news goes out last.
+    device_->disconnect();
+    tty_.reset();
+    node_.reset();
+    bus_.unplugged(place_);
+  }
 
-PluggedDevice::~PluggedDevice() {
-  // Pending transfers end first, the news goes out last.
-  device_->disconnect();
-  tty_.reset();
-  node_.reset();
-  bus_.unplugged(place_);
-}
+  [[nodiscard]] std::optional<unsigned> device_number() const override { return place_.device_number; }
+  void pump() override {
+    device_->pump();
+    if (tty_) tty_->pump();
+  }
+
+ private:
+  UsbBus& bus_;
+  const UsbPlace place_;
+  const std::shared_ptr<UsbfsDevice> device_;
+  std::unique_ptr<UsbfsNode> node_;
+  std::unique_ptr<TtyNode> tty_;
+};
 
 UsbBus::UsbBus(EventLoop& loop, std::filesystem::path root)
     : loop_(loop), root_(std::move(root)), uevents_(root_), sysfs_(root_, uevents_), tty_clients_(loop) {}
@@ -63,12 +81,7 @@ void UsbBus::show_power(unsigned port, bool on) {
 
 Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
   auto device = std::make_shared<UsbfsDevice>(plug.model, plug.board_mutex);
-  device->on_event([this, weak = std::weak_ptr<UsbfsDevice>(device), sink = plug.on_event](const DeviceEvent& event) {
-    loop_.post([weak, sink, event] {
-      const auto still_there = weak.lock();
-      if (still_there && !still_there->gone()) sink(event);
-    });
-  });
+  device->on_event(in_loop(loop_, device, plug.on_event));
   configure(*plug.model);
   const UsbPlace place{.bus = plug.bus,
                        .device_number = take_device_number(plug.bus),
@@ -87,7 +100,7 @@ Result<std::unique_ptr<PluggedDevice>> UsbBus::plug(const Plug& plug) {
     taken_numbers_.erase({place.bus, place.device_number});
     return failure(tty.error());
   }
-  auto plugged = std::make_unique<PluggedDevice>(*this, place, device, std::move(*node), std::move(*tty));
+  auto plugged = std::make_unique<Plugged>(*this, place, device, std::move(*node), std::move(*tty));
   if (plug.hub) hubs_[place.name()] = {plug.hub, plug.board_mutex};
   hub_shows(place, true);
   auto added = sysfs_.add(place, plug.model->descriptors());
@@ -108,15 +121,10 @@ unsigned UsbBus::free_tty_number() const {
 Result<std::unique_ptr<TtyNode>> UsbBus::serve_tty(const Plug& plug, unsigned number,
                                                    const std::shared_ptr<UsbfsDevice>& device) {
   TtyNode::Board board;
-  board.take_input = [this, plug, weak = std::weak_ptr<UsbfsDevice>(device)](ByteView bytes) {
+  board.take_input = [plug, tell = in_loop(loop_, device, plug.on_event)](ByteView bytes) {
     const std::lock_guard lock(*plug.board_mutex);
     const std::size_t taken = plug.model->bulk_out(plug.tty->out_endpoint, bytes).bytes;
-    for (const DeviceEvent& event : plug.model->take_events()) {
-      loop_.post([weak, sink = plug.on_event, event] {
-        const auto still_there = weak.lock();
-        if (still_there && !still_there->gone()) sink(event);
-      });
-    }
+    for (const DeviceEvent& event : plug.model->take_events()) tell(event);
     return taken;
   };
   board.give_output = [plug](std::span<std::uint8_t> into) {

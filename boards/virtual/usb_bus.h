@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "boards/virtual/board_bus.h"
 #include "boards/virtual/hub_model.h"
 #include "boards/virtual/lab_log.h"
 #include "boards/virtual/sysfs_tree.h"
@@ -21,66 +22,23 @@
 
 namespace virtual_lab {
 
-class UsbBus;
-
-// A device on the bus, until it is destroyed.
-class PluggedDevice {
- public:
-  PluggedDevice(UsbBus& bus, const UsbPlace& place, std::shared_ptr<UsbfsDevice> device,
-                std::unique_ptr<UsbfsNode> node, std::unique_ptr<TtyNode> tty);
-  PluggedDevice(const PluggedDevice&) = delete;
-  PluggedDevice& operator=(const PluggedDevice&) = delete;
-  ~PluggedDevice();
-
-  [[nodiscard]] unsigned device_number() const { return place_.device_number; }
-  // See UsbfsDevice::pump.
-  void pump() {
-    device_->pump();
-    if (tty_) tty_->pump();
-  }
-
- private:
-  UsbBus& bus_;
-  const UsbPlace place_;
-  const std::shared_ptr<UsbfsDevice> device_;
-  std::unique_ptr<UsbfsNode> node_;
-  std::unique_ptr<TtyNode> tty_;
-};
-
-class UsbBus {
+class UsbBus : public BoardBus {
  public:
   // `root` is $UMOCKDEV_DIR. `loop` outlives the bus.
   UsbBus(EventLoop& loop, std::filesystem::path root);
-  ~UsbBus();
+  ~UsbBus() override;
 
   // Puts the root hub of bus 1 there. `set_port_power` is called in the loop when a host switches a port.
   [[nodiscard]] Result<void> start(unsigned ports, std::function<void(unsigned port, bool on)> set_port_power);
   // And that of bus 2, which switches none.
   [[nodiscard]] Result<void> start_superspeed(unsigned ports);
   // What bus 1's root hub reports.
-  void show_power(unsigned port, bool on);
+  void show_power(unsigned port, bool on) override;
 
-  struct Plug {
-    unsigned port = 0;  // of the root hub
-    std::shared_ptr<UsbDevice> model;
-    std::shared_ptr<std::mutex> board_mutex;
-    // Called in the loop, not after the device was unplugged.
-    std::function<void(const DeviceEvent&)> on_event;
-    // What the kernel's cdc_acm driver would drive: the console is then reached by a tty. As long as that is there, it
-    // takes what the board says, and a libusb client of these endpoints hears nothing.
-    struct Tty {
-      std::uint8_t control_interface, out_endpoint, in_endpoint;
-    };
-    std::optional<Tty> tty = std::nullopt;
-    unsigned hub_port = 0;  // of the hub at `port`; 0: it is plugged into the root hub
-    unsigned bus = 1;
-    std::shared_ptr<HubModel> hub = nullptr;  // the model, if it is a hub
-    unsigned twin_bus = 0;                    // see UsbPlace
-  };
-  [[nodiscard]] Result<std::unique_ptr<PluggedDevice>> plug(const Plug& plug);
+  [[nodiscard]] Result<std::unique_ptr<PluggedDevice>> plug(const Plug& plug) override;
 
  private:
-  friend class PluggedDevice;
+  class Plugged;
   struct Hub {
     std::shared_ptr<HubModel> model;
     std::shared_ptr<std::mutex> mutex;

@@ -113,7 +113,7 @@ void VirtualBoard::stop_core() {
 }
 
 void VirtualBoard::join_bus(std::shared_ptr<UsbDevice> device) {
-  std::optional<UsbBus::Plug::Tty> tty;
+  std::optional<BoardBus::Plug::Tty> tty;
   if (spec_.tty && device == console_) tty = {0, CdcModel::data_out, CdcModel::data_in};
   auto joined = around_.bus.plug({.port = spec_.port,
                                   .model = std::move(device),
@@ -216,7 +216,8 @@ std::string VirtualBoard::status_json() const {
   status["plugged"] = model_.plugged();
   status["boot_pin"] = model_.boot_pin();
   status["plug_count"] = plug_count_;
-  status["device_number"] = plugged_ ? boost::json::value(plugged_->device_number()) : nullptr;
+  const auto number = plugged_ ? plugged_->device_number() : std::nullopt;
+  status["device_number"] = number ? boost::json::value(*number) : nullptr;
   status["core_pid"] = core_ ? boost::json::value(core_->pid()) : nullptr;
   status["image"] = found ? boost::json::value(found->build_id) : nullptr;
   status["no_image_because"] = found ? boost::json::value(nullptr) : boost::json::value(found.error());

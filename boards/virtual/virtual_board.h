@@ -5,14 +5,15 @@
 #include <mutex>
 #include <string>
 
+#include "boards/virtual/board_bus.h"
 #include "boards/virtual/board_model.h"
 #include "boards/virtual/cdc_model.h"
 #include "boards/virtual/core_bus.h"
 #include "boards/virtual/event_loop.h"
 #include "boards/virtual/flash_store.h"
 #include "boards/virtual/lab_file.h"
+#include "boards/virtual/lab_log.h"
 #include "boards/virtual/native_core.h"
-#include "boards/virtual/usb_bus.h"
 
 namespace virtual_lab {
 
@@ -21,7 +22,7 @@ class VirtualBoard {
   // What is given outlives the board. `network` may be null: the firmware then shares the lab's.
   struct Surroundings {
     EventLoop& loop;
-    UsbBus& bus;
+    BoardBus& bus;
     LabLog& log;
     const NetworkNamespace* network;
   };

@@ -8,6 +8,7 @@
 
 #include "boards/virtual/command_runner.h"
 #include "boards/virtual/lab.h"
+#include "boards/virtual/redir/redir_bus.h"
 #include "boards/virtual/temporary_root.h"
 
 namespace {
@@ -27,6 +28,7 @@ struct Options {
   std::string lab_file;
   std::string state;
   std::string log_file;
+  std::string redir;
   std::vector<std::string> command;  // after "--"
 };
 
@@ -47,7 +49,8 @@ Result<std::string> preload_libraries(const fs::path& folder) {
 
 int run_lab(const Options& options) {
   if (std::getenv("UMOCKDEV_DIR") != nullptr) return trouble("this is a lab already; labs do not nest");
-  const auto preload = preload_libraries(own_folder());
+  // With --redir it is a guest's kernel that sees the boards, and COMMAND does not.
+  const auto preload = options.redir.empty() ? preload_libraries(own_folder()) : std::string();
   if (!preload) return trouble(preload.error());
   auto units = read_lab_file(options.lab_file, {"boards", own_folder().parent_path() / "boards"});
   if (!units) return trouble(units.error());
@@ -64,6 +67,8 @@ int run_lab(const Options& options) {
       .units = std::move(*units), .hubs = std::move(*hubs), .root = root->path(), .state = {}, .log_file = {}};
   if (!options.state.empty()) settings.state = fs::absolute(options.state);
   settings.log_file = options.log_file.empty() ? root->path() / "lab.log" : fs::path(options.log_file);
+  std::optional<RedirBus> guest_bus;
+  if (!options.redir.empty()) settings.bus = &guest_bus.emplace(loop, options.redir, settings.log_file);
   const auto lab = Lab::open(loop, settings);
   if (!lab) return trouble(lab.error());
   for (const std::string& warning : (*lab)->warnings()) fmt::print(stderr, "virtual-lab: {}\n", warning);
@@ -92,12 +97,14 @@ int parse_and_run(int argc, char** argv) {
   std::vector<std::string> control_words;
   CLI::App app(
       "Virtual USB boards under unmodified libusb programs.\n"
-      "Usage: virtual-lab --lab FILE [--state DIR] [--log FILE] -- COMMAND...\n"
+      "Usage: virtual-lab --lab FILE [--state DIR] [--log FILE] [--redir DIR] -- COMMAND...\n"
       "       virtual-lab ctl boot-pin PORT on|off | power PORT on|off | plug PORT | unplug PORT |\n"
       "                       reset PORT | faults PORT [FAULT...] | status PORT | list   (inside the lab)");
   app.add_option("--lab", options.lab_file, "the lab file; its units with a virtual: block become boards");
   app.add_option("--state", options.state, "keep each board's flash in this folder; else it is fresh and empty");
   app.add_option("--log", options.log_file, "append what boards and firmware log to this file");
+  app.add_option("--redir", options.redir,
+                 "serve each board to QEMU's usb-redir at DIR/PORT.sock; COMMAND itself does not see them");
   CLI::App* control = app.add_subcommand("ctl", "the bench's hands, from the shell inside the lab");
   control->add_option("words", control_words, "a command of boards/wire.md, \"The virtual lab\"")->required();
 
