@@ -36,7 +36,8 @@ std::vector<UsbInterface> UsbDescriptors::interfaces() const {
   for (std::size_t at = 0; at + 2 <= configuration.size() && configuration[at] >= 2; at += configuration[at]) {
     const ByteView one = ByteView(configuration).subspan(at);
     if (one.size() < one[0]) break;
-    if (one[1] == interface_type && one[0] >= interface_bytes) found.push_back(UsbInterface{one[2], one[5], one[6], one[7], one[8], {}});
+    if (one[1] == interface_type && one[0] >= interface_bytes)
+      found.push_back(UsbInterface{one[2], one[5], one[6], one[7], one[8], {}});
     if (one[1] == endpoint_type && one[0] >= endpoint_bytes && !found.empty()) found.back().endpoints.push_back(one[2]);
   }
   return found;
