@@ -18,9 +18,15 @@ constexpr std::array<std::string_view, 16> dfu_status_names{
     "OK",      "errTARGET", "errFILE",    "errWRITE",     "errERASE",    "errCHECK_ERASED",
     "errPROG", "errVERIFY", "errADDRESS", "errNOTDONE",   "errFIRMWARE", "errVENDOR",
     "errUSBR", "errPOR",    "errUNKNOWN", "errSTALLEDPKT"};
-constexpr std::array<std::string_view, 9> picoboot_status_names{
-    "OK",           "UNKNOWN_CMD", "INVALID_CMD_LENGTH", "INVALID_TRANSFER_LENGTH", "INVALID_ADDRESS", "BAD_ALIGNMENT",
-    "INTERLEAVED_WRITE", "REBOOTING",   "UNKNOWN_ERROR"};
+constexpr std::array<std::string_view, 9> picoboot_status_names{"OK",
+                                                                "UNKNOWN_CMD",
+                                                                "INVALID_CMD_LENGTH",
+                                                                "INVALID_TRANSFER_LENGTH",
+                                                                "INVALID_ADDRESS",
+                                                                "BAD_ALIGNMENT",
+                                                                "INTERLEAVED_WRITE",
+                                                                "REBOOTING",
+                                                                "UNKNOWN_ERROR"};
 constexpr std::uint32_t max_ms = 3'600'000;
 constexpr std::size_t max_serial_characters = 63;
 
@@ -91,7 +97,9 @@ struct Name {
   bool (*take)(std::string_view value, Faults& faults);
 
   // "stall-at=" of "stall-at=N"; all of what has no value.
-  [[nodiscard]] std::string_view key() const { return text.substr(0, std::min(text.find_first_of("=@"), text.size() - 1) + 1); }
+  [[nodiscard]] std::string_view key() const {
+    return text.substr(0, std::min(text.find_first_of("=@"), text.size() - 1) + 1);
+  }
   [[nodiscard]] bool has_value() const { return key().ends_with('=') || key().ends_with('@'); }
 };
 
@@ -100,8 +108,10 @@ constexpr Name names[] = {
     {"silent-at=N", [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.bootloader.silent_at); }},
     {"unplug-at=N", [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.bootloader.unplug_at); }},
     {"app-stall-at=N", [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.application.stall_at); }},
-    {"app-silent-at=N", [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.application.silent_at); }},
-    {"app-unplug-at=N", [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.application.unplug_at); }},
+    {"app-silent-at=N",
+     [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.application.silent_at); }},
+    {"app-unplug-at=N",
+     [](auto value, auto& faults) { return put(value, 1, UINT32_MAX, faults.application.unplug_at); }},
     {"busy-ms=N", [](auto value, auto& faults) { return put(value, faults.busy); }},
     {"lie-poll", [](auto, auto& faults) { return faults.lies_about_poll_time = true; }},
     {"status=NAME@N", take_status},

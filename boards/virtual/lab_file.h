@@ -28,7 +28,7 @@ struct UnitSpec {
   unsigned port = 0;      // of bus 1's root hub, from 1 on
   unsigned hub_port = 0;  // of the hub that is plugged in there; 0: the board is
   std::string serial;
-  bool tty = false;         // its console is /dev/ttyACM…, too
+  bool tty = false;  // its console is /dev/ttyACM…, too
   Faults faults;
   DfuManners manners;       // of a bootloader of protocol "dfu"
   bool will_detach = true;  // of its application

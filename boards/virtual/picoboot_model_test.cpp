@@ -17,9 +17,7 @@ class Picoboot : public testing::Test {
   static constexpr std::uint8_t in = PicobootModel::command_in;
 
   Picoboot()
-      : cells(flash_bytes, 0x00),
-        flash(*FlashLayout::parse("@Flash /0x10000000/16*004Kg"), cells),
-        model(plug()) {}
+      : cells(flash_bytes, 0x00), flash(*FlashLayout::parse("@Flash /0x10000000/16*004Kg"), cells), model(plug()) {}
 
   PicobootModel& plug(std::string_view faults = "") {
     return plugged.emplace(flash, "V1", Chip::rp2040, UsbIds{0x2e8a, 0x0003}, Faults::parse(faults).value(),

@@ -160,8 +160,7 @@ TEST_F(Usbfs, HandsEventsOfTheModelOn) {
 TEST(UsbfsFaults, WhatADeviceDoesNotAnswerWaitsUntilItIsDiscarded) {
   TransferFaults faults;
   faults.silent_at = 1;
-  const auto model =
-      std::make_shared<CdcModel>("V1", ApplicationKind{}, &std::chrono::steady_clock::now, faults);
+  const auto model = std::make_shared<CdcModel>("V1", ApplicationKind{}, &std::chrono::steady_clock::now, faults);
   UsbfsDevice device(model, std::make_shared<std::mutex>());
   const ClientId client = device.open();
   const auto submit = [&](std::uint64_t address, std::uint8_t endpoint, UrbType type, Bytes data) {

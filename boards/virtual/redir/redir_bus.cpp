@@ -101,6 +101,9 @@ RedirBus::~RedirBus() = default;
 
 Result<std::unique_ptr<PluggedDevice>> RedirBus::plug(const Plug& plug) {
   const std::string name = fmt::format("1-{}", plug.port);
+  if (plug.hub_port != 0) {
+    return failure(fmt::format("{}.{}: a guest sees no hubs; plug the board into the root hub", name, plug.hub_port));
+  }
   std::unique_ptr<Port>& port = ports_[plug.port];
   if (!port) {
     auto made = std::make_unique<Port>(loop_, log_, name);
