@@ -138,7 +138,7 @@ class Unit {
   /// Writes the image, verifies it by reading it back, starts it and proves, by its build id said after a nonce of
   /// ours, that it is what runs.
   [[nodiscard]] virtual Result<FlashReport> flash(const FirmwareImage& image, const Progress& progress) = 0;
-  /// What the flash holds from `address` on. Leaves the application running.
+  /// What the flash holds from `address` on. Leaves the application running, where there is one.
   [[nodiscard]] virtual Result<Bytes> read_flash(std::uint32_t address, std::size_t size) = 0;
   /// Brings it to life without touching its firmware: opens the console, or starts the process.
   [[nodiscard]] virtual Result<void> start() = 0;

@@ -99,13 +99,15 @@ class UsbUnit final : public Unit {
   }
 
   Result<Bytes> do_read(std::uint32_t address, std::size_t size) {
+    const auto found = board_.watcher().now();
+    const bool ran = !found || found->id != config_.bootloader;
     auto flasher = board_.open_flash();
     if (!flasher) return fail(flasher.error());
     auto content = (*flasher)->read(address, size, {}, Deadline(clock_, config_.flash_limit));
-    // Whatever came of it: the unit is not left in its bootloader.
+    // Whatever came of it: the unit is not left in its bootloader, unless it was there because it has nothing to run.
     const auto started = board_.start_application(std::move(*flasher));
     if (!content) return content;
-    if (!started) return fail(started.error());
+    if (!started && (ran || started.error().kind != ErrorKind::unit)) return fail(started.error());
     return content;
   }
 

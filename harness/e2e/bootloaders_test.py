@@ -50,6 +50,15 @@ class Bootloaders(unittest.TestCase):
         self.assertIn("by picoboot, and prove that build", done.stdout)
         self.assertIn('"state":"bootloader"', done.stdout.replace(" ", ""))
 
+    def test_what_was_never_flashed_can_be_read(self):
+        for unit in ("dfuse", "dfu-tolerant", "picoboot"):
+            with self.subTest(unit):
+                back = pathlib.Path(self.folder.name) / f"{unit}.empty"
+                done = self.among_the_boards(" ".join(
+                    lab.hilmark("flash", "--lab", self.lab, "--unit", unit, "--read", back, "--bytes", "4097")))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(back.read_bytes(), b"\xff" * 4097)
+
     def test_all_are_flashed_at_once(self):
         script = " & ".join(f"{self.flash(unit)} || echo failed: {unit}" for unit in GOLDEN) + "; wait"
         done = self.among_the_boards(script)
