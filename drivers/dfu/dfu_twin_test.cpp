@@ -1,7 +1,5 @@
 // What the flashers say to each virtual twin of a DFU bootloader, over libusb, held against DFU 1.1's state diagram.
 // ctest runs it inside of virtual-lab.
-#include <cstdlib>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include "drivers/dfu/dfu_trace_testing.h"
 #include "drivers/dfu/dfu_usb_port.h"
 #include "drivers/dfu/dfuse_flasher.h"
+#include "drivers/usb/usb_lab_testing.h"
 
 namespace hilmark {
 namespace {
@@ -24,15 +23,8 @@ struct Twin {
   bool can_upload;
 };
 
-class DfuTwin : public testing::TestWithParam<Twin> {
+class DfuTwin : public InVirtualLab, public testing::WithParamInterface<Twin> {
  protected:
-  void SetUp() override {
-    ASSERT_NE(std::getenv("UMOCKDEV_DIR"), nullptr) << "run this by ctest, or inside of virtual-lab";
-    auto context = UsbContext::make();
-    ASSERT_TRUE(context) << context.error().message;
-    usb = std::move(*context);
-  }
-
   [[nodiscard]] Deadline soon() const { return {clock, Milliseconds(20'000)}; }
   /// The twin's flash is empty, so that its bootloader is what is there.
   std::unique_ptr<DfuUsbPort> bootloader() {
@@ -43,9 +35,6 @@ class DfuTwin : public testing::TestWithParam<Twin> {
     EXPECT_TRUE(port) << port.error().message;
     return std::move(*port);
   }
-
-  SystemClock clock;
-  std::unique_ptr<UsbContext> usb;
 };
 
 TEST_P(DfuTwin, NoRequestIsOutOfPlaceAndNoneTooSoon) {

@@ -1,6 +1,5 @@
 // The flasher against a virtual RP2040, over libusb. ctest runs it inside of virtual-lab.
 #include <condition_variable>
-#include <cstdlib>
 #include <mutex>
 #include <random>
 
@@ -13,6 +12,7 @@
 #include "drivers/image/uf2_testing.h"
 #include "drivers/picoboot/picoboot_flasher.h"
 #include "drivers/picoboot/picoboot_usb_port.h"
+#include "drivers/usb/usb_lab_testing.h"
 
 namespace hilmark {
 namespace {
@@ -24,11 +24,6 @@ constexpr UsbId bootloader_id{0x2e8a, 0x0003};
 constexpr UsbId application_id{0x2e8a, 0x000a};
 const ImageRules rules{"rp2040", {"hilmark", "bin", "uf2"}, base, 1572864, bootloader_id, uf2_family_rp2040};
 
-std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
 Bytes random_bytes(std::size_t size_bytes) {
   std::mt19937 engine(static_cast<unsigned>(size_bytes));
   Bytes bytes(size_bytes);
@@ -36,14 +31,11 @@ Bytes random_bytes(std::size_t size_bytes) {
   return bytes;
 }
 
-class PicobootTwin : public testing::Test {
+class PicobootTwin : public InVirtualLab {
  protected:
   void SetUp() override {
-    ASSERT_FALSE(environment("UMOCKDEV_DIR").empty()) << "run this by ctest, or inside of virtual-lab";
-    auto context = UsbContext::make();
-    ASSERT_TRUE(context) << context.error().message;
-    usb = std::move(*context);
-    watcher.emplace(*usb, "1-1");
+    InVirtualLab::SetUp();
+    if (usb) watcher.emplace(*usb, "1-1");
   }
 
   [[nodiscard]] Deadline soon() const { return {clock, Milliseconds(20'000)}; }
@@ -86,10 +78,6 @@ class PicobootTwin : public testing::Test {
     return await(application_id, device.arrival);
   }
 
-  static void hands(const std::string& command) {
-    EXPECT_EQ(std::system(("\"$HILMARK_VIRTUAL_LAB\" ctl " + command + " >/dev/null").c_str()), 0) << command;
-  }
-
   static FirmwareImage golden() {
     return load_firmware_image(environment("HILMARK_IMAGES") + "/rp2040/golden.img", rules).value();
   }
@@ -116,8 +104,6 @@ class PicobootTwin : public testing::Test {
     return named;
   }
 
-  SystemClock clock;
-  std::unique_ptr<UsbContext> usb;
   std::optional<UsbPortWatcher> watcher;
 };
 
@@ -216,13 +202,13 @@ TEST_F(PicobootTwin, AnUnpluggingIsToldAndTheNextRunSucceeds) {
   const auto pull_midway = [&](std::string_view step, double fraction) {
     if (pulled || step != "writing" || fraction < 0.5) return;
     pulled = true;
-    hands("unplug 1-1");
+    ctl("unplug 1-1");
   };
   const auto gone = session(device).flasher.write(base, content, pull_midway, soon());
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().kind, ErrorKind::rig);
   EXPECT_THAT(gone.error().message, HasSubstr("has left the bus"));
-  hands("plug 1-1");
+  ctl("plug 1-1");
   const UsbPlugged again = await(bootloader_id, device.arrival);
   const auto written = session(again).flasher.write(base, content, {}, soon());
   EXPECT_TRUE(written) << written.error().message;

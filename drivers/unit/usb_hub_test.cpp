@@ -1,5 +1,4 @@
 // Power by the ports of USB 3 hubs, with uhubctl as witness. Runs inside of virtual-lab with boards/virtual/hub.yaml.
-#include <cstdlib>
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
@@ -8,6 +7,7 @@
 #include "drivers/image/firmware_image.h"
 #include "drivers/power/hub_power.h"
 #include "drivers/unit/usb_unit.h"
+#include "drivers/usb/usb_lab_testing.h"
 #include "harness/base/child_process.h"
 
 namespace hilmark {
@@ -21,11 +21,6 @@ constexpr UsbId application_id{0x0483, 0x5740};
 constexpr std::uint32_t base = 0x08000000;
 constexpr std::uint32_t max_image_bytes = 1'572'864;
 
-std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
 /// A board behind a hub: the halves of that, and its port.
 struct Bench {
   std::string hub;
@@ -38,29 +33,14 @@ struct Bench {
 const Bench by_container_id{"1-4", "2-4", 2};
 const Bench by_peer{"1-5", "2-5", 1};
 
-class Hub : public testing::Test {
+class Hub : public InVirtualLab {
  protected:
-  void SetUp() override {
-    ASSERT_FALSE(environment("UMOCKDEV_DIR").empty()) << "run this by ctest, or inside of virtual-lab";
-    auto context = UsbContext::make();
-    ASSERT_TRUE(context) << context.error().message;
-    usb = std::move(*context);
-  }
-
   [[nodiscard]] Deadline soon() const { return {clock, Milliseconds{10'000}}; }
-  [[nodiscard]] std::string shell(const std::string& command) const {
-    ChildOptions options;
-    options.command = {"/bin/sh", "-c", command};
-    options.keep_preload = true;
-    const auto output = run_command(options, soon());
-    EXPECT_TRUE(output) << output.error().message;
-    return output.value_or("");
-  }
   [[nodiscard]] std::string uhubctl(const std::string& arguments) const {
     return shell("PATH=\"$PATH:/usr/sbin\" uhubctl " + arguments);
   }
   [[nodiscard]] boost::json::value status_of(const std::string& board) const {
-    return boost::json::parse(shell("\"$HILMARK_VIRTUAL_LAB\" ctl status " + board));
+    return boost::json::parse(ctl("status " + board));
   }
   /// "  Port 2: 0100 power", of a half and a port of it.
   [[nodiscard]] std::string port_line(const std::string& hub, int port) const {
@@ -98,9 +78,7 @@ class Hub : public testing::Test {
     return std::move(*made);
   }
 
-  SystemClock clock;
   EvidenceLog evidence{clock};
-  std::unique_ptr<UsbContext> usb;
 };
 
 class EachHub : public Hub, public testing::WithParamInterface<Bench> {};

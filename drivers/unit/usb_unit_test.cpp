@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 
 #include "drivers/image/firmware_image.h"
+#include "drivers/usb/usb_lab_testing.h"
 #include "harness/base/child_process.h"
 
 namespace hilmark {
@@ -21,22 +22,6 @@ using testing::Contains;
 using testing::HasSubstr;
 
 const ImageRules rules{"stm32h7", {"hilmark", "bin"}, 0x08000000, 1572864, {0x0483, 0xdf11}};
-
-std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-/// The bench's hands: `virtual-lab ctl …`.
-std::string ctl(const std::string& command) {
-  const SystemClock clock;
-  ChildOptions options;
-  options.command = {"/bin/sh", "-c", "\"$HILMARK_VIRTUAL_LAB\" ctl " + command};
-  options.keep_preload = true;
-  const auto output = run_command(options, Deadline(clock, Milliseconds{10'000}));
-  EXPECT_TRUE(output) << output.error().message;
-  return output.value_or("");
-}
 
 /// Stops the program that a virtual board runs, as if it hung.
 void hang_firmware(const std::string& port) {
@@ -71,15 +56,8 @@ std::string certificate_for(const std::string& csr) {
   return {text, static_cast<std::size_t>(length)};
 }
 
-class VirtualBoard : public testing::Test {
+class VirtualBoard : public InVirtualLab {
  protected:
-  void SetUp() override {
-    ASSERT_FALSE(environment("UMOCKDEV_DIR").empty()) << "run this by ctest, or inside of virtual-lab";
-    auto context = UsbContext::make();
-    ASSERT_TRUE(context) << context.error().message;
-    usb = std::move(*context);
-  }
-
   static UsbUnitConfig config(int number = 1) {
     UsbUnitConfig result;
     const std::string port = fmt::format("1-{}", number);
@@ -135,9 +113,7 @@ class VirtualBoard : public testing::Test {
                after, Deadline(clock, Milliseconds{limit_ms})) != nullptr;
   }
 
-  SystemClock clock;
   EvidenceLog evidence{clock};
-  std::unique_ptr<UsbContext> usb;
 };
 
 TEST_F(VirtualBoard, AnEmptyFlashDoesNotStartAndIsToldSo) {

@@ -1,6 +1,5 @@
 // What is verified after a bootloader has left for good. Runs inside of virtual-lab with
 // boards/virtual/bootloaders.yaml.
-#include <cstdlib>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,6 +7,7 @@
 #include "drivers/dfu/dfu_usb_port.h"
 #include "drivers/image/firmware_image.h"
 #include "drivers/unit/usb_unit.h"
+#include "drivers/usb/usb_lab_testing.h"
 #include "harness/base/child_process.h"
 
 namespace hilmark {
@@ -21,30 +21,9 @@ constexpr UsbId application_id{0x1209, 0x0d0e};
 constexpr std::uint32_t base = 0x08000000;
 constexpr std::uint32_t max_image_bytes = 1'572'864;
 
-std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-class VerifiedAnew : public testing::Test {
+class VerifiedAnew : public InVirtualLab {
  protected:
-  void SetUp() override {
-    ASSERT_FALSE(environment("UMOCKDEV_DIR").empty()) << "run this by ctest, or inside of virtual-lab";
-    auto context = UsbContext::make();
-    ASSERT_TRUE(context) << context.error().message;
-    usb = std::move(*context);
-  }
-
   [[nodiscard]] Deadline soon() const { return {clock, Milliseconds{10'000}}; }
-  /// The bench's hands: `virtual-lab ctl …`.
-  void ctl(const std::string& command) const {
-    ChildOptions options;
-    options.command = {"/bin/sh", "-c", "\"$HILMARK_VIRTUAL_LAB\" ctl " + command};
-    options.keep_preload = true;
-    const auto output = run_command(options, soon());
-    EXPECT_TRUE(output) << output.error().message;
-  }
-
   std::unique_ptr<Unit> unit(int number) {
     const std::string port = fmt::format("1-{}", number);
     UsbUnitConfig config;
@@ -68,9 +47,7 @@ class VerifiedAnew : public testing::Test {
     return load_firmware_image(environment("HILMARK_IMAGES") + "/plain_dfu/golden.img", rules).value();
   }
 
-  SystemClock clock;
   EvidenceLog evidence{clock};
-  std::unique_ptr<UsbContext> usb;
 };
 
 TEST_F(VerifiedAnew, WhatCanBeReadAfterItsNextStartIs) {
