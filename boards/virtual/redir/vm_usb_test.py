@@ -90,7 +90,7 @@ def guest_files(source, build):
 
 
 def qemu_command(kernel, initrd, sockets, kept):
-    words = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nodefaults",
+    words = ["nice", "-n", "5", "qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nodefaults",
              "-no-user-config", "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
              "-bios", "/usr/share/qemu/qboot.rom", "-kernel", str(kernel / "vmlinux"), "-initrd", str(initrd),
              "-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on", "-device", "qemu-xhci,id=x"]
