@@ -119,7 +119,7 @@ class DfuUtil(unittest.TestCase):
         with lab.temporary_folder() as folder:
             lab_file = make_lab(folder)
             inside = [sys.executable, __file__, "--among-the-boards", folder, lab_file]
-            done = subprocess.run(lab.on_the_lab(*inside, lab=lab_file), capture_output=True, text=True, timeout=300, check=False)
+            done = subprocess.run(lab.on_the_lab(*inside, lab=lab_file), capture_output=True, text=True, timeout=600, check=False)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertEqual(done.stdout.count("identical both ways"), len(PROTOCOLS) * len(LAYOUTS) * len(sizes()))
 

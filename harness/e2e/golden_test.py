@@ -22,7 +22,7 @@ class Golden(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.temporary = lab.temporary_folder()
-        cls.run_ = lab.run(cls.temporary.name, "--repeat", str(ROUNDS))
+        cls.run_ = lab.run(cls.temporary.name, "--repeat", str(ROUNDS), timeout_s=900)
 
     @classmethod
     def tearDownClass(cls):

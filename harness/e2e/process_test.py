@@ -22,7 +22,7 @@ NOT_OF_PROGRAMS = {"LIFE-04", "MOVE-08"}
 class ProcessUnits(unittest.TestCase):
     def test_each_passes_what_it_can_run(self):
         with lab.temporary_folder() as folder:
-            run = lab.run_programs(folder, lab.lab_file(folder, lab.PROCESS_LAB), timeout_s=500)
+            run = lab.run_programs(folder, lab.lab_file(folder, lab.PROCESS_LAB), timeout_s=900)
             self.assertEqual(run.status, 0, run.told())
             for unit, skipped in SKIPPED.items():
                 verdicts = run.verdicts(unit)
