@@ -65,7 +65,7 @@ FAULTS = [
     *(Fault(f"descriptors={how}", ALL, DEVICE, "describes itself wrongly", run="inconclusive" if how == "cut" else None)
       for how in ("cut", "zero-length", "many-interfaces")),
     Fault("descriptors=zero-transfer-size", DFU, DEVICE, "describes itself wrongly.*wTransferSize 0"),
-    Fault("app-stall-at=3", ALL, DEVICE, "endpoint.*refused"),
+    Fault("app-stall-at=3", ALL, DEVICE, r"refused the request \(stall\)"),
     Fault("app-silent-at=3", ALL, DEVICE, "did not answer", run="inconclusive"),
     *(Fault(f"app-unplug-at={at}", ALL, BENCH, GONE, run="error") for at in (2, 5)),
     # Provisioning comes that late.
