@@ -70,6 +70,7 @@ class Cuts {
       // The further off it is, the longer the strides: a move after a restart may take longer than one before it.
       stride_ = outcomes_.back().second == led_to_new ? 2 * stride_ : step();
       change_ += led_to_new ? -stride_ : stride_;
+      change_ = std::clamp(change_, 0.0, 2.0 * static_cast<double>(whole_.count()));
     }
     outcomes_.emplace_back(after_, led_to_new);
     // It was done sooner than it had been before: the cuts that follow come sooner, too.

@@ -61,7 +61,7 @@ struct Faults {
   std::optional<std::uint32_t> corrupt_flash;
   // "return-late-ms=2000": whenever it changes its program it is away for longer by that
   std::chrono::milliseconds return_late{0};
-  // "return-never": once it has left for its other program, only new power brings it back
+  // "return-never": once it has left for its other program, only new power or its reset pin brings it back
   bool never_returns = false;
   // "app-serial=V0002": the application's serial number
   std::string application_serial;

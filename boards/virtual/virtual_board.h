@@ -33,7 +33,7 @@ class VirtualBoard {
   ~VirtualBoard();
 
   void handle(BoardInput input);
-  // From its next enumeration on.
+  // Of a device from its next enumeration on; when and whether it returns, at once.
   void set_faults(Faults faults) { faults_ = std::move(faults); }
 
   [[nodiscard]] const UnitSpec& spec() const { return spec_; }

@@ -56,13 +56,18 @@ Result<UsbPlugged> UsbBoard::enter_bootloader() {
   const auto there = watcher_.now();
   if (has_probe()) {
     console_.close();
-    return watcher_.wait_arrival(config_.probe, 0, boot_deadline());
+    const auto probe = watcher_.wait_arrival(config_.probe, 0, boot_deadline());
+    if (!probe) return probe;
+    if (const auto same = check_serial(*probe); !same) return fail(same.error());
+    return probe;
   }
   if (is_bootloader(there)) {
     console_.close();
     return *there;
   }
   if (is_application(there)) {
+    // Before a stranger that was put into its place is flashed.
+    if (const auto same = check_serial(*there); !same) return fail(same.error());
     auto came = ask_for_bootloader(*there);
     console_.close();
     if (came) return came;
@@ -216,9 +221,12 @@ Result<void> UsbBoard::open_console() {
 
 /// Whether it is the unit of the lab file, as far as it lets its serial number be read.
 Result<void> UsbBoard::check_serial(const UsbPlugged& there) const {
-  if (config_.info.serial.empty() || there.serial.empty() || there.serial == config_.info.serial) return {};
+  if (config_.info.serial.empty()) return {};
+  UsbPlugged seen = there;
+  if (seen.serial.empty()) seen.serial = usb_.serial_at(there);
+  if (seen.serial.empty() || seen.serial == config_.info.serial) return {};
   return fail(ErrorKind::usage,
-              "{} is another unit: the lab file says serial {}; correct the port or the serial number", there.text(),
+              "{} is another unit: the lab file says serial {}; correct the port or the serial number", seen.text(),
               config_.info.serial);
 }
 

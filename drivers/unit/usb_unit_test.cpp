@@ -198,8 +198,9 @@ TEST_F(VirtualBoard, PowerIsCutByTheHub) {
 }
 
 TEST_F(VirtualBoard, PowerIsCutWhileItIsSpokenTo) {
+  constexpr int long_ms = 3000;  // for what is said, on any machine
   const auto board = flashed();
-  for (const int after_ms : {0, 5, 20, 300}) {
+  for (const int after_ms : {0, 5, 20, long_ms}) {
     SCOPED_TRACE(after_ms);
     const auto csr = board->request_csr("device-7");
     ASSERT_TRUE(csr) << csr.error().message;
@@ -211,7 +212,7 @@ TEST_F(VirtualBoard, PowerIsCutWhileItIsSpokenTo) {
         },
         Milliseconds{after_ms});
     ASSERT_TRUE(confirmed) << confirmed.error().message;
-    EXPECT_TRUE(*confirmed || after_ms < 300);
+    EXPECT_TRUE(*confirmed || after_ms < long_ms);
     EXPECT_THAT(kinds("rig", mark), testing::IsSupersetOf({"install", "power_cut"}));
     EXPECT_THAT(kinds("usb", mark), testing::IsSupersetOf({"left", "arrived"}));
     EXPECT_TRUE(board->shows_life());
@@ -220,7 +221,7 @@ TEST_F(VirtualBoard, PowerIsCutWhileItIsSpokenTo) {
       [&] {
         return board->install({"no certificate", "", "", "device-7"});
       },
-      Milliseconds{300});
+      Milliseconds{long_ms});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::unit);
   EXPECT_TRUE(board->start()) << "it runs again all the same";

@@ -94,6 +94,13 @@ UsbResult<void> UsbDevice::read_interfaces() {
   libusb_config_descriptor* config = nullptr;
   const int code = libusb_get_active_config_descriptor(libusb_get_device(handle_), &config);
   if (code == LIBUSB_ERROR_NO_DEVICE) return failure(code, "reading its descriptors");
+  if (code == LIBUSB_ERROR_NOT_FOUND) {
+    return tl::unexpected<UsbFailure>(
+        {UsbFault::other,
+         {ErrorKind::rig, fmt::format("{} is plugged in, but the kernel has not configured it; `dmesg` tells why (a hub "
+                                      "without power of its own, for one)",
+                                      plugged_.text())}});
+  }
   if (code != 0) {
     return tl::unexpected<UsbFailure>(
         {UsbFault::other,

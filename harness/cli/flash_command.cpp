@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "drivers/unit/unit_lock.h"
 #include "drivers/usb/usb_recording.h"
@@ -152,7 +153,7 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
     return 0;
   }
   // Before the unit is touched.
-  const UniqueFd file(::open(arguments.read.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const UniqueFd file(::open(arguments.read.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return fail(ErrorKind::usage, "{} cannot be written: {}", arguments.read.string(), std::strerror(errno));
   const auto held = take(unit, arguments);
   if (!held) return fail(held.error());
@@ -162,7 +163,8 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
     return fail(content.error());
   }
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
-  if (!write_all(file.get(), as_text(*content))) {
+  // Not before: a reading that fails leaves what an earlier one brought.
+  if (::ftruncate(file.get(), 0) != 0 || !write_all(file.get(), as_text(*content))) {
     return fail(ErrorKind::rig, "{} could not be written: {}", arguments.read.string(), std::strerror(errno));
   }
   fmt::print(stderr, "{}: {} octets read into {}\n", unit.id, content->size(), arguments.read.string());

@@ -13,11 +13,11 @@ def run_command(file, folder, name, *more):
 
 
 class Locks(unittest.TestCase):
-    def among_the_boards(self, folder, script):
-        """A first run of virtual-1 in the background, as `$first`; then SCRIPT, once that holds the board."""
+    def among_the_boards(self, folder, script, *more):
+        """A first run of virtual-1 in the background, as `$first`; then SCRIPT, once that holds the board. MORE is for that run."""
         file = lab.lab_file(folder)
         first = f"""
-            {run_command(file, folder, "first", "--case", "SNI-0*")} 2>{folder}/first.told &
+            {run_command(file, folder, "first", "--case", "SNI-0*", *more)} 2>{folder}/first.told &
             first=$!
             until grep -qs '"unit_started"' {folder}/first/events.jsonl; do
               kill -0 $first || exit 99
@@ -46,7 +46,7 @@ class Locks(unittest.TestCase):
                 kill $first
                 wait $first
                 echo first $?
-            """)
+            """, "--repeat", "100")
             self.assertEqual(done.stdout.splitlines()[1:], ["run 2", "flash 2", "the first goes on", "first 143"], done.stderr)
             for command in ("run", "flash"):
                 told = (pathlib.Path(folder) / f"{command}.told").read_text()
@@ -65,7 +65,7 @@ class Locks(unittest.TestCase):
                 echo run $?
                 wait $first
                 echo first $?
-            """)
+            """, "--repeat", "100")
             self.assertEqual(done.stdout.splitlines()[1:], ["flash 0", "run 0", "first 0"], done.stderr)
             for command, last in (("run", "verdicts on 1 unit"), ("flash", " runs")):
                 told = (pathlib.Path(folder) / f"{command}.told").read_text()
@@ -83,7 +83,7 @@ class Locks(unittest.TestCase):
                 kill -0 $first && echo the first goes on
                 kill $first
                 wait $first
-            """)
+            """, "--repeat", "100")
             self.assertEqual(done.stdout.splitlines()[1:], ["run 2", "the first goes on"], done.stderr)
             told = (pathlib.Path(folder) / "run.told").read_text()
             self.assertRegex(told, rf"held by pid {holder}: .* still, after \d+ ms of waiting")

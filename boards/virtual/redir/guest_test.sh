@@ -40,6 +40,9 @@ console console
 flash flash-tty lab_tty one /image
 present tty-again "$TTY"
 step usb-reset usbreset 0483:5740
+# The kernel has taken its tty away and made it anew; udev may not have heard of either yet.
+step reset-settled udevadm settle --timeout=20
+present tty-after-reset "$TTY"
 console console-after-reset
 
 # Plugging.

@@ -34,7 +34,7 @@ RUNS = r"build [0-9a-f]{40} runs"
 EXPECTED = {
     **{name: (0, "") for name in (
         "bootloader", "plain-bootloader", "bootsel", "bad-descriptor", "dfu-same", "same-after-flash", "application",
-        "tty-again", "unplugged", "plugged", "gone", "torn", "gone-again", "back",
+        "tty-again", "reset-settled", "tty-after-reset", "unplugged", "plugged", "gone", "torn", "gone-again", "back",
         "kernels-driver-again", "plain-same")},
     "lsusb": (0, r"ID 0483:df11 STM(.*\n)*.*ID 1209:0d0f hilmark Virtual bootloader"),
     "dfu-list": (0, r'Found DFU: \[0483:df11\].*path="1-1".*name="@Internal Flash.*serial="V0001"'),
@@ -90,7 +90,7 @@ def guest_files(source, build):
 
 
 def qemu_command(kernel, initrd, sockets, kept):
-    words = ["nice", "-n", "5", "qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nodefaults",
+    words = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nodefaults",
              "-no-user-config", "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
              "-bios", "/usr/share/qemu/qboot.rom", "-kernel", str(kernel / "vmlinux"), "-initrd", str(initrd),
              "-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on", "-device", "qemu-xhci,id=x"]
