@@ -30,8 +30,8 @@ void VirtualBoard::handle(BoardInput input) {
     actions = model_.step(input);
   }
   // It restarts by itself, as by a jump: the faults may have it take its time, or never come back.
-  const bool restarts = model_.state() == BoardState::starting &&
-                        (before == BoardState::departing || input == BoardInput::bus_reset);
+  const bool restarts =
+      model_.state() == BoardState::starting && (before == BoardState::departing || input == BoardInput::bus_reset);
   for (BoardAction& action : actions) {
     if (restarts && action.kind == BoardAction::Kind::start_timer) {
       if (faults_.never_returns) continue;

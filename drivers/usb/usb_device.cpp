@@ -97,9 +97,10 @@ UsbResult<void> UsbDevice::read_interfaces() {
   if (code == LIBUSB_ERROR_NOT_FOUND) {
     return tl::unexpected<UsbFailure>(
         {UsbFault::other,
-         {ErrorKind::rig, fmt::format("{} is plugged in, but the kernel has not configured it; `dmesg` tells why (a hub "
-                                      "without power of its own, for one)",
-                                      plugged_.text())}});
+         {ErrorKind::rig,
+          fmt::format("{} is plugged in, but the kernel has not configured it; `dmesg` tells why (a hub "
+                      "without power of its own, for one)",
+                      plugged_.text())}});
   }
   if (code != 0) {
     return tl::unexpected<UsbFailure>(
