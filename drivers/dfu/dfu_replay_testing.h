@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "drivers/dfu/dfu_port.h"
-#include "drivers/usb/usb_recording.h"
+#include "drivers/usb/usb_recording_testing.h"
 
 namespace hilmark {
 
@@ -27,7 +27,7 @@ class DfuReplayPort final : public DfuPort {
       difference_ = fmt::format("transfer {} carries other data", at_);
       return differs();
     }
-    return answer(*transfer, {});
+    return recorded_answer<DfuPort>(*transfer, {});
   }
   Answer receive(DfuRequest request, std::uint16_t value, std::uint16_t size_bytes) override {
     const UsbTransfer* transfer = next(UsbTransfer::Kind::control_in, request, value);
@@ -36,7 +36,7 @@ class DfuReplayPort final : public DfuPort {
       difference_ = fmt::format("transfer {} asks for {} octets, not {}", at_, size_bytes, transfer->length);
       return differs();
     }
-    return answer(*transfer, transfer->data);
+    return recorded_answer<DfuPort>(*transfer, transfer->data);
   }
   Result<void> wait(Milliseconds time) override {
     waited_ += time;
@@ -62,11 +62,6 @@ class DfuReplayPort final : public DfuPort {
     difference_ = fmt::format("transfer {} is {} with value {}, where the recording has {}", at_, name_of(request),
                               value, to_line(transfer));
     return nullptr;
-  }
-  static Answer answer(const UsbTransfer& transfer, const Bytes& data) {
-    if (transfer.result == "ok") return data;
-    if (transfer.result == "stall") return Stall{};
-    return fail(ErrorKind::rig, "recorded: {}", transfer.result);
   }
   [[nodiscard]] Answer differs() const { return fail(ErrorKind::rig, "{}", difference_); }
 

@@ -25,19 +25,19 @@ class PicobootReplayPort final : public PicobootPort {
       difference_ = fmt::format("transfer {} carries other data", at_);
       return differs();
     }
-    return answer(*transfer, {});
+    return recorded_answer<PicobootPort>(*transfer, {});
   }
   Answer receive(std::size_t size_bytes) override {
     const UsbTransfer* transfer = next(UsbTransfer::Kind::bulk_in, size_bytes);
-    return transfer == nullptr ? differs() : answer(*transfer, transfer->data);
+    return transfer == nullptr ? differs() : recorded_answer<PicobootPort>(*transfer, transfer->data);
   }
   Answer command_status() override {
     const UsbTransfer* transfer = next(UsbTransfer::Kind::control_in, picoboot_status_bytes);
-    return transfer == nullptr ? differs() : answer(*transfer, transfer->data);
+    return transfer == nullptr ? differs() : recorded_answer<PicobootPort>(*transfer, transfer->data);
   }
   Answer reset_interface() override {
     const UsbTransfer* transfer = next(UsbTransfer::Kind::control_out, 0);
-    return transfer == nullptr ? differs() : answer(*transfer, {});
+    return transfer == nullptr ? differs() : recorded_answer<PicobootPort>(*transfer, {});
   }
   [[nodiscard]] std::string device_text() const override { return "a recorded bootloader"; }
 
@@ -55,11 +55,6 @@ class PicobootReplayPort final : public PicobootPort {
     difference_ = fmt::format("transfer {} is another one of {} octets, where the recording has {}", at_, length,
                               to_line(transfer));
     return nullptr;
-  }
-  static Answer answer(const UsbTransfer& transfer, const Bytes& data) {
-    if (transfer.result == "ok") return data;
-    if (transfer.result == "stall") return Stall{};
-    return fail(ErrorKind::rig, "recorded: {}", transfer.result);
   }
   [[nodiscard]] Answer differs() const { return fail(ErrorKind::rig, "{}", difference_); }
 

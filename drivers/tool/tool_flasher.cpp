@@ -196,7 +196,11 @@ Result<Bytes> ToolFlasher::read_as(const char* step, std::uint32_t address, std:
     return fail(ErrorKind::rig, "{}: tool {} was done with {}, but left no file: {}", target_.device, config_.name,
                 step, content.error().message);
   }
-  content->resize(std::min(content->size(), size_bytes));
+  if (content->size() < size_bytes) {
+    return fail(ErrorKind::rig, "{}: tool {} was done with {}, but left {} of {} bytes; is there room in {}?",
+                target_.device, config_.name, step, content->size(), size_bytes, folder->path().parent_path().string());
+  }
+  content->resize(size_bytes);
   return content;
 }
 
@@ -206,12 +210,7 @@ Result<Bytes> ToolFlasher::read(std::uint32_t address, std::size_t size_bytes, c
     return fail(ErrorKind::usage, "{}: tool {} has no `read`, so the flash cannot be read back", target_.device,
                 config_.name);
   }
-  auto content = read_as("reading", address, size_bytes, progress, deadline);
-  if (content && content->size() < size_bytes) {
-    return fail(ErrorKind::unit, "{}: tool {} read {} of {} bytes", target_.device, config_.name, content->size(),
-                size_bytes);
-  }
-  return content;
+  return read_as("reading", address, size_bytes, progress, deadline);
 }
 
 Result<void> ToolFlasher::start(std::uint32_t address, const Deadline& deadline) {

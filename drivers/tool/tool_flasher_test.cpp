@@ -111,8 +111,13 @@ TEST_F(Tool, ReadingLessThanWasAskedForIsAnError) {
   ASSERT_TRUE(written(config()));
   EXPECT_EQ(flasher(config()).read(0x08000000, 4, {}, soon()).value(), (Bytes{1, 2, 3, 4}));
   const auto more = flasher(config()).read(0x08000000, 9, {}, soon());
-  EXPECT_EQ(more.error().kind, ErrorKind::unit);
-  EXPECT_THAT(more.error().message, HasSubstr("read 8 of 9 bytes"));
+  EXPECT_EQ(more.error().kind, ErrorKind::rig) << "nobody can tell by it that the board is at fault";
+  EXPECT_THAT(more.error().message, HasSubstr("left 8 of 9 bytes"));
+  ToolConfig cut = config();
+  cut.read = shell("printf 12 > {output}");
+  const auto unverified = written(cut);
+  EXPECT_EQ(unverified.error().kind, ErrorKind::rig);
+  EXPECT_THAT(unverified.error().message, HasSubstr("left 2 of"));
   ToolConfig silent = config();
   silent.read = shell("true {output}");
   EXPECT_THAT(flasher(silent).read(0x08000000, 4, {}, soon()).error().message, HasSubstr("left no file"));

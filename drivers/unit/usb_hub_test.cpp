@@ -1,5 +1,4 @@
 // Power by the ports of USB 3 hubs, with uhubctl as witness. Runs inside of virtual-lab with boards/virtual/hub.yaml.
-
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +7,6 @@
 #include "drivers/power/hub_power.h"
 #include "drivers/unit/usb_unit.h"
 #include "drivers/usb/usb_lab_testing.h"
-#include "harness/base/child_process.h"
 
 namespace hilmark {
 namespace {

@@ -1,6 +1,5 @@
 // What is verified after a bootloader has left for good. Runs inside of virtual-lab with
 // boards/virtual/bootloaders.yaml.
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,7 +7,6 @@
 #include "drivers/image/firmware_image.h"
 #include "drivers/unit/usb_unit.h"
 #include "drivers/usb/usb_lab_testing.h"
-#include "harness/base/child_process.h"
 
 namespace hilmark {
 namespace {

@@ -23,4 +23,12 @@ inline std::vector<UsbTransfer> usb_recording(const std::filesystem::path& file)
   return read ? std::move(*read) : std::vector<UsbTransfer>();
 }
 
+/// What came of a recorded transfer, as `Port` tells it.
+template <class Port>
+typename Port::Answer recorded_answer(const UsbTransfer& transfer, const Bytes& data) {
+  if (transfer.result == "ok") return data;
+  if (transfer.result == "stall") return typename Port::Stall{};
+  return fail(ErrorKind::rig, "recorded: {}", transfer.result);
+}
+
 }  // namespace hilmark

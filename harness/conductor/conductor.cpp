@@ -363,6 +363,8 @@ Result<int> conduct(const RunOptions& options, const ConductorParts& parts) {
   if (!begun) {
     forget_out(*prepared);
     if (begun.error().kind != ErrorKind::interrupted) return fail(begun.error());
+    // By the run's own deadline, while a unit was held by another.
+    if (conductor.stop_signal() == 0) return fail(ErrorKind::usage, "{}", begun.error().message);
     return signal_exit_base + conductor.stop_signal();
   }
   link_latest(*prepared);

@@ -169,6 +169,18 @@ TEST_F(Conducted, AUnitHeldByAnotherIsWaitedForWhereThatIsAsked) {
   EXPECT_THAT(text("terminal"), HasSubstr(fmt::format("unit good is held by pid {}", ::getpid())));
 }
 
+TEST_F(Conducted, TheRunsDeadlineEndsItsWaitingAsARefusal) {
+  const auto lock = UnitLock::acquire(lock_name("", "good"));
+  ASSERT_TRUE(lock);
+  RunOptions options;
+  options.wait = LockWait::for_ever;
+  options.deadline = Milliseconds{100};
+  const auto status = run({"good"}, options);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::usage);
+  EXPECT_THAT(status.error().message, HasSubstr("the run's deadline of 100 ms before the run began"));
+}
+
 TEST_F(Conducted, RoundsAndJobsAreAsAsked) {
   RunOptions options;
   options.rounds = 3;

@@ -24,7 +24,14 @@ Result<void> add_ids(const StateFacts& states, UsbUnitConfig& config) {
   return {};
 }
 
+/// Before any unit is touched: the programs that it is flashed by, and read by.
+Result<void> check_tool(const BenchUnit& bench_unit) {
+  if (bench_unit.flasher.protocol != "tool") return {};
+  return check_programs(bench_unit.flasher.tool);
+}
+
 Result<MadeUnit> make_usb(const BenchUnit& bench_unit, const Clock& clock, EvidenceLog& evidence) {
+  if (const auto there = check_tool(bench_unit); !there) return fail(there.error());
   UsbUnitConfig config;
   if (const auto added = add_ids(bench_unit.states, config); !added) return fail(added.error());
   config.info = bench_unit.info();
@@ -72,9 +79,7 @@ Result<MadeUnit> make_unit(const BenchUnit& bench_unit, const std::filesystem::p
 }
 
 Result<FirmwareImage> load_image(const BenchUnit& bench_unit, const std::filesystem::path& path) {
-  if (bench_unit.flasher.protocol == "tool") {
-    if (const auto there = check_programs(bench_unit.flasher.tool); !there) return fail(there.error());
-  }
+  if (const auto there = check_tool(bench_unit); !there) return fail(there.error());
   ImageRules rules;
   rules.chip = bench_unit.chip;
   rules.formats = {bench_unit.image.formats.begin(), bench_unit.image.formats.end()};

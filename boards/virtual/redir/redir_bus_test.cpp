@@ -11,6 +11,7 @@
 #include <usbredirparser.h>
 
 #include "boards/virtual/cdc_model.h"
+#include "boards/virtual/dfu_model.h"
 #include "boards/virtual/dfuse_model.h"
 #include "boards/virtual/redir/redir_session.h"
 #include "boards/virtual/temporary_root.h"
@@ -458,6 +459,20 @@ TEST_F(RedirTest, AGuestThatComesBackFindsTheBoardAsItIs) {
   connect();
   guest->bulk(1, 0x81, 512);
   EXPECT_EQ(text(answer().data), "said meanwhile");
+}
+
+TEST_F(RedirTest, AGuestThatComesBackMayResetABootloaderAsItEnumeratesIt) {
+  plug(std::make_shared<DfuModel>(flash, "V1", &std::chrono::steady_clock::now, DfuManners{}, Faults{}));
+  connect();
+  guest->set_configuration(1, 1);
+  EXPECT_EQ(answer().status, unsigned{usb_redir_success});
+  guest.reset();
+  ASSERT_TRUE(run_until([&] { return log().find("disconnected") != std::string::npos; }));
+  connect();
+  guest->reset();
+  guest->control(2, {0xa1, 5, 0, 0, 1});
+  EXPECT_EQ(answer().data, Bytes{static_cast<std::uint8_t>(DfuState::idle)});
+  EXPECT_THAT(events, testing::IsEmpty()) << "it has not left for its application";
 }
 
 TEST_F(RedirTest, ThereIsOneGuestAtATime) {

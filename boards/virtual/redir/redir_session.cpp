@@ -14,6 +14,7 @@
 namespace virtual_lab {
 namespace {
 
+constexpr std::uint8_t set_configuration_request = 9;  // USB 2.0, table 9-4
 constexpr std::uint8_t direction_in = 0x80;
 constexpr std::uint8_t endpoint_descriptor = 5;
 constexpr std::uint8_t interface_descriptor = 4;
@@ -267,6 +268,8 @@ void RedirSession::announce() {
   usb_redir_interface_info_header interfaces = interface_info(descriptors);
   usb_redir_device_connect_header device = connect_info(descriptors);
   client_ = device_->open();
+  // To this guest it has just been plugged in, whatever an earlier one had made of it.
+  (void)device_->control(client_, {0x00, set_configuration_request, 0, 0, 0}, {});
   announced_ = true;
   usbredirparser_send_ep_info(parser_.get(), &endpoints);
   usbredirparser_send_interface_info(parser_.get(), &interfaces);
@@ -302,8 +305,7 @@ void RedirSession::reset() {
 
 void RedirSession::set_configuration(std::uint64_t id, std::uint8_t configuration) {
   if (!announced_) return;
-  constexpr std::uint8_t request = 9;
-  const int result = device_->control(client_, {0x00, request, configuration, 0, 0}, {});
+  const int result = device_->control(client_, {0x00, set_configuration_request, configuration, 0, 0}, {});
   usb_redir_configuration_status_header status{status_of(result), configuration};
   usbredirparser_send_configuration_status(parser_.get(), id, &status);
 }

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 from wrap_image import wrap
 
@@ -156,3 +157,12 @@ class Lab:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(DEADLINE_S)
+
+
+def run_tests(case):
+    """The main of a script with one class of tests, `case`: BUILD_FOLDER [TEST...]."""
+    build = pathlib.Path(sys.argv[1])
+    Programs.virtual_lab = build / "virtual-lab"
+    Programs.usb_client = build / "tests" / "virtual-lab-usb-client"
+    Programs.test_core = build / "tests" / "virtual-lab-test-core"
+    unittest.main(argv=sys.argv[:1] + [f"{case.__name__}.{name}" for name in sys.argv[2:]])
