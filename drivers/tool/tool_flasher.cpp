@@ -112,6 +112,11 @@ Result<void> ToolFlasher::run(const Step& step, Values values, const Progress& p
     auto written = write_file(values["script"], filled(step.command.script, values), 0600);
     if (!written) return written;
   }
+  for (const std::string& name : asked) {
+    if (values.count(name) > 0) continue;
+    return fail(ErrorKind::usage, "{}: tool {}: there is no {{{}}} when {}; correct that command in its tool file",
+                target_.device, config_.name, name, step.name);
+  }
   ChildOptions options;
   for (const std::string& word : step.command.command) options.command.push_back(filled(word, values));
   options.keep_preload = true;  // In the virtual lab a tool is a USB client like the rig.

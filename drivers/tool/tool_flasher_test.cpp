@@ -123,6 +123,15 @@ TEST_F(Tool, ReadingLessThanWasAskedForIsAnError) {
   EXPECT_THAT(flasher(silent).read(0x08000000, 4, {}, soon()).error().message, HasSubstr("left no file"));
 }
 
+TEST_F(Tool, WhatAStepHasNotIsNotHandedToTheProgram) {
+  ToolConfig with = config();
+  with.start = shell("echo {image} > " + flash() + ".literal");
+  const auto started = flasher(with).start(0x08000000, soon());
+  EXPECT_EQ(started.error().kind, ErrorKind::usage);
+  EXPECT_THAT(started.error().message, HasSubstr("tool burner: there is no {image} when starting"));
+  EXPECT_FALSE(std::filesystem::exists(flash() + ".literal"));
+}
+
 TEST_F(Tool, StartsByItsTemplateOrNotAtAll) {
   ASSERT_TRUE(flasher(config()).start(0x08000000, soon()));
   EXPECT_EQ(text_of(flash() + ".started"), "0x08000000\n");
