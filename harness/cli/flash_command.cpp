@@ -1,6 +1,4 @@
 // hilmark flash
-#include <cstring>
-
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +7,6 @@
 #include "drivers/usb/usb_recording.h"
 #include "harness/base/bytes.h"
 #include "harness/base/evidence.h"
-#include "harness/base/temporary_folder.h"
 #include "harness/base/write_all.h"
 #include "harness/cli/commands.h"
 #include "harness/conductor/preflight.h"
@@ -154,7 +151,7 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
   }
   // Before the unit is touched.
   const UniqueFd file(::open(arguments.read.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!file) return fail(ErrorKind::usage, "{} cannot be written: {}", arguments.read.string(), std::strerror(errno));
+  if (!file) return fail(ErrorKind::usage, "{} cannot be written: {}", arguments.read.string(), errno_text(errno));
   const auto held = take(unit, arguments);
   if (!held) return fail(held.error());
   const auto content = (*held)->made.unit->read_flash(unit.image.base, size);
@@ -165,7 +162,7 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
   // Not before: a reading that fails leaves what an earlier one brought.
   if (::ftruncate(file.get(), 0) != 0 || !write_all(file.get(), as_text(*content))) {
-    return fail(ErrorKind::rig, "{} could not be written: {}", arguments.read.string(), std::strerror(errno));
+    return fail(ErrorKind::rig, "{} could not be written: {}", arguments.read.string(), errno_text(errno));
   }
   fmt::print(stderr, "{}: {} octets read into {}\n", unit.id, content->size(), arguments.read.string());
   return 0;
