@@ -31,7 +31,10 @@ void Bench::check(const Result<void>& done) {
 
 std::uint64_t Bench::end_of_former_life(std::uint64_t after) const {
   const auto ends = parts_.evidence.all(
-      [](const Evidence& piece) { return piece.kind == "left" || piece.kind == "process_stopped"; }, after);
+      [](const Evidence& piece) {
+        return piece.kind == "left" || piece.kind == "process_stopped" || piece.kind == "restarted";
+      },
+      after);
   return ends.empty() ? after : ends.back()->number;
 }
 
@@ -331,7 +334,12 @@ void Bench::rests_on(const EvidencePtr& evidence) {
 }
 
 bool Bench::try_bring_to_served(std::string& story) {
-  const auto served = [&](std::uint64_t after, Milliseconds limit) { return await_served(after, limit) != nullptr; };
+  bool holds_another = false;  // where a case that failed had left it
+  const auto served = [&](std::uint64_t after, Milliseconds limit) {
+    const EvidencePtr found = await_served(after, limit);
+    holds_another = found && !certificate_id_.empty() && found->text("certificate_id") != certificate_id_;
+    return found && !holds_another;
+  };
   if (can(Capability::endpoint)) {
     const EndpointAddress home = address_of(account_a());
     if (!(endpoint_ == home)) {
@@ -351,6 +359,7 @@ bool Bench::try_bring_to_served(std::string& story) {
     return false;
   }
   if (served(mark, reconnect_limit())) return true;
+  if (holds_another && can(Capability::install)) return is_provisioned_anew(story);
   story += "not back within " + in_ms(reconnect_limit());
   mark = now();
   const auto reset = parts_.unit.reset();
@@ -365,14 +374,16 @@ bool Bench::try_bring_to_served(std::string& story) {
     if (cycled && served(mark, connect_limit())) return true;
     story += cycled ? ", nor after a power cycle" : "; the power cycle failed: " + cycled.error().message;
   }
-  if (!can(Capability::install)) return false;
+  return can(Capability::install) && is_provisioned_anew(story);
+}
+
+bool Bench::is_provisioned_anew(std::string& story) {
   provision();
-  mark = lay_out_home();
-  if (!served(mark, connect_limit())) {
+  if (!await_served(lay_out_home(), connect_limit())) {
     story += ", nor after it was provisioned anew";
     return false;
   }
-  note("before this case the unit had lost its identity or its endpoint and was provisioned anew");
+  note("before this case the unit had lost its identity or its endpoint, or held another, and was provisioned anew");
   return true;
 }
 

@@ -271,6 +271,7 @@ class Bench {
   [[nodiscard]] std::vector<EvidencePtr> of_connections_since(std::uint64_t after,
                                                               std::initializer_list<std::string_view> kinds) const;
   [[nodiscard]] bool try_bring_to_served(std::string& story);
+  [[nodiscard]] bool is_provisioned_anew(std::string& story);  ///< and served
   void check(const Result<void>& done);
   [[nodiscard]] std::uint64_t restarted(const Result<void>& done, std::uint64_t before);
   [[nodiscard]] std::uint64_t end_of_former_life(std::uint64_t after) const;

@@ -405,7 +405,7 @@ void add_move_cases(std::vector<Case>& cases) {
        .demand = "after a move and a power cut or reset the unit comes back in B and asks for A's name never",
        .source = "house rules H2 and H4: moved, not provisioned again",
        .needs = {Capability::endpoint, Capability::reset},
-       .defects = {"endpoint-in-ram", "endpoint-falls-back"},
+       .defects = {"endpoint-in-ram", "endpoint-falls-back", "stores-late"},
        .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01"},
        .opportunity = "a served connection in A",
        .body = stays_moved_after_a_reset,

@@ -22,6 +22,10 @@ constexpr std::uint8_t flash_read = 0x84;
 constexpr std::uint8_t interface_reset = 0x41;
 constexpr std::uint8_t get_command_status = 0x42;
 
+/// What a device of USB 2.1 must have: a BOS descriptor with the USB 2.0 extension, without link power management (USB
+/// 2.0 ECN: Link Power Management, chapters 3 and 4).
+const Bytes usb2_extension_alone{5, 0x0f, 12, 0, 1, 7, 0x10, 0x02, 0, 0, 0, 0};
+
 UsbDescriptors bootsel_descriptors(PicobootModel::Chip chip, UsbIds ids, const std::string& serial) {
   const bool newer = chip == PicobootModel::Chip::rp2350;
   UsbDescriptors descriptors;
@@ -39,6 +43,7 @@ UsbDescriptors bootsel_descriptors(PicobootModel::Chip chip, UsbIds ids, const s
   add_bulk(PicobootModel::command_out);
   add_bulk(PicobootModel::command_in);
   descriptors.configuration = configuration_descriptor({.interfaces = 2, .attributes = 0x80}, parts);
+  if (newer) descriptors.bos = usb2_extension_alone;
   descriptors.strings = {"Raspberry Pi", newer ? "RP2350 Boot" : "RP2 Boot", serial};
   return descriptors;
 }

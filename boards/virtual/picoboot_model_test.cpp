@@ -237,6 +237,9 @@ TEST_F(Picoboot, RebootsOnce) {
 TEST_F(Picoboot, TheNewerChipHasItsOwnReboot) {
   PicobootModel newer(flash, "V2", Chip::rp2350, {0x2e8a, 0x000f});
   EXPECT_EQ(newer.descriptors().product_id(), 0x000fU);
+  Bytes bos(64);
+  EXPECT_EQ(newer.control({0x80, 6, 0x0f00, 0, 64}, bos), 12U) << "a device of USB 2.1 has one";
+  EXPECT_FALSE(model.control({0x80, 6, 0x0f00, 0, 64}, bos));
   EXPECT_EQ(newer.bulk_out(out, packet(0x02, Bytes(12))).handshake, Handshake::ack);
   EXPECT_TRUE(newer.halted());
   newer.bus_reset();

@@ -218,6 +218,21 @@ TEST_F(SerialPortTest, ATtyThatComesALittleLaterIsWaitedFor) {
   EXPECT_TRUE(result) << result.error().message;
 }
 
+TEST_F(SerialPortTest, ItsNodeIsWaitedForByItself) {
+  const SystemClock clock;
+  const WantedTty wanted{"1-4.2", "the board", std::nullopt};
+  const auto none = await_tty(folders, wanted, Deadline(clock, Milliseconds{0}));
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message, HasSubstr("the board has no serial port"));
+  auto node = std::async(std::launch::async,
+                         [&] { return await_tty(folders, wanted, Deadline(clock, PortListener::patience)); });
+  add_interface(0, "02", "cdc_acm", "tty/ttyACM0");
+  add_node("ttyACM0", board);
+  const auto found = node.get();
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(*found, folders.dev / "ttyACM0");
+}
+
 TEST_F(SerialPortTest, WhoHoldsItIsNamedAndItsEndSetsItFree) {
   add_interface(0, "02", "cdc_acm", "tty/ttyACM0");
   add_node("ttyACM0", board);

@@ -148,6 +148,16 @@ void DevWatch::wait(const Deadline& deadline) const {
   }
 }
 
+Result<fs::path> await_tty(const KernelFolders& folders, const WantedTty& wanted, const Deadline& deadline) {
+  const DevWatch watch(folders);
+  for (;;) {
+    auto node = find_tty(folders, wanted);
+    std::error_code none;
+    if (deadline.expired() || (node && fs::exists(*node, none))) return node;
+    watch.wait(deadline);
+  }
+}
+
 std::string holders_text(const fs::path& node) {
   std::error_code not_a_link;
   const fs::path target = fs::read_symlink(node, not_a_link);

@@ -39,6 +39,10 @@ class DevWatch {
   UniqueFd inotify_;
 };
 
+/// The same, once the kernel and udev have made it; the error of find_tty() if they have not by then.
+[[nodiscard]] Result<std::filesystem::path> await_tty(const KernelFolders& folders, const WantedTty& wanted,
+                                                      const Deadline& deadline);
+
 /// Which other processes have a node, or what it is a link to, open, for messages: "picocom (pid 4711)"; empty if /proc
 /// does not tell.
 [[nodiscard]] std::string holders_text(const std::filesystem::path& node);

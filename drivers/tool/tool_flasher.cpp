@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "drivers/image/intel_hex.h"
@@ -18,7 +20,7 @@ namespace hilmark {
 namespace {
 
 constexpr std::size_t max_kept_lines = 2000;  // of one run of a tool
-constexpr Milliseconds stop_grace{500};
+constexpr Milliseconds stop_grace{2000};  // for a tool that leaves its probe and its chip in order
 constexpr std::size_t max_read_bytes = 64U << 20;
 
 /// All that one command, with its script, is made of.
@@ -52,20 +54,35 @@ bool drain(int fd, ToolOutput& output) {
   return true;
 }
 
-/// Until the program has ended, whoever else may hold its output open; nullopt at the deadline.
-std::optional<ExitStatus> listen(ChildProcess& child, ToolOutput& output, const Deadline& deadline) {
+/// Readable while a signal is pending that asks this process to end, where they are blocked; whoever blocked them takes
+/// them.
+UniqueFd when_asked_to_end() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  return UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+enum class Heard { end, deadline, interruption };
+
+/// Until the program has ended, whoever else may hold its output open, or is to be ended.
+Heard listen(ChildProcess& child, ToolOutput& output, const Deadline& deadline) {
   const UniqueFd pipe = child.take_output();
+  const UniqueFd interruption = when_asked_to_end();
   ::fcntl(pipe.get(), F_SETFL, O_NONBLOCK);
   bool open = true;
   for (;;) {
-    std::array<pollfd, 2> wake{{{child.when_ended(), POLLIN, 0}, {open ? pipe.get() : -1, POLLIN, 0}}};
+    std::array<pollfd, 3> wake{{{child.when_ended(), POLLIN, 0},
+                                {open ? pipe.get() : -1, POLLIN, 0},
+                                {interruption.get(), POLLIN, 0}}};
     const int ready = ::poll(wake.data(), wake.size(), static_cast<int>(deadline.left().count()));
     if (open && (ready > 0 || deadline.expired())) open = drain(pipe.get(), output);
     if (!child.running()) {
       if (open) (void)drain(pipe.get(), output);
-      return child.ended();
+      return Heard::end;
     }
-    if (deadline.expired()) return std::nullopt;
+    if (wake[2].revents != 0) return Heard::interruption;
+    if (deadline.expired()) return Heard::deadline;
   }
 }
 
@@ -82,8 +99,8 @@ Result<void> ToolFlasher::add_own_values(const std::vector<std::string>& asked, 
   if (is_asked("serial") || is_asked("number")) {
     if (target_.serial.empty()) {
       return fail(ErrorKind::usage,
-                  "{}: tool {} names the device by its serial number, which it has not, or does not let us read; see "
-                  "`hilmark boards scan`, or name it in the lab file",
+                  "{}: tool {} names the device by its serial number, which it has not, or does not let us read; "
+                  "`hilmark boards scan` tells whether a permission is missing",
                   target_.device, config_.name);
     }
     values["serial"] = target_.serial;
@@ -137,10 +154,11 @@ Result<void> ToolFlasher::run(const Step& step, Values values, const Progress& p
   const Deadline limit = deadline.sooner(Milliseconds(step.command.timeout_ms));
   auto child = ChildProcess::start(options);
   if (!child) return fail(child.error(), "{}", target_.device);
-  const auto ended = listen(*child, output, limit);
+  const Heard heard = listen(*child, output, limit);
   output.end();
   // With it goes whatever it has left behind.
-  const std::string how = ended ? ended->text() : "ended by us: " + child->stop(stop_grace).text();
+  const ExitStatus ended = heard == Heard::end ? *child->ended() : child->stop(stop_grace);
+  const std::string how = (heard == Heard::end ? "" : "ended by us: ") + ended.text();
   const auto took = std::chrono::duration_cast<Milliseconds>(clock_->now() - begin);
   evidence_->add("rig", "tool_ended",
                  {{"step", step.name},
@@ -149,11 +167,15 @@ Result<void> ToolFlasher::run(const Step& step, Values values, const Progress& p
                   {"lines_dropped", lines - std::min(lines, max_kept_lines)},
                   {"progress_lines", output.progress_lines()},
                   {"duration_ms", took.count()}});
-  if (!ended) {
+  if (heard == Heard::interruption) {
+    return fail(ErrorKind::interrupted, "{}: {} was ended in {}, since hilmark was asked to end; {}", target_.device, program,
+                step.name, output.last_words());
+  }
+  if (heard == Heard::deadline) {
     return fail(ErrorKind::rig, "{}: {} was not done with {} within {} ms, and was ended; {}", target_.device, program,
                 step.name, limit.span().count(), output.last_words());
   }
-  const ToolOutput::Verdict verdict = output.verdict(ended->ok(), how);
+  const ToolOutput::Verdict verdict = output.verdict(ended.ok(), how);
   if (verdict.why.empty()) return {};
   return fail(verdict.is_refusal ? ErrorKind::unit : ErrorKind::rig, "{}: {} failed in {}: {}", target_.device, program,
               step.name, verdict.why);
@@ -170,7 +192,7 @@ Result<FlashReport> ToolFlasher::write(std::uint32_t address, ByteView content, 
                 {"address", fmt::format("{:#010x}", address)},
                 {"size", size_text(content.size())}};
   if (const auto written = write_file(values["image"], as_text(content), 0600); !written) return fail(written.error());
-  if (asks_for(config_.write, "hex")) {
+  if (asks_for(config_.write, "hex") || asks_for(config_.erase, "hex")) {
     const auto written = write_file(values["hex"], intel_hex(address, content), 0600);
     if (!written) return fail(written.error());
   }

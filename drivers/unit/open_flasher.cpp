@@ -15,6 +15,8 @@
 namespace hilmark {
 namespace {
 
+constexpr Milliseconds tty_limit{5000};  // for the kernel and udev to make it
+
 /// A flasher with the link that it works through.
 template <class Port, class Protocol>
 class Owning final : public Flasher {
@@ -87,8 +89,8 @@ std::unique_ptr<Flasher> open_tool(const FlasherConfig& config, const UsbContext
   const std::string read = usb.serial_at(plugged);
   if (!read.empty()) device.serial = read;
   ToolTarget target{device.text(), device.port, to_text(device.id), device.serial, {}};
-  target.tty = [port = device.port, text = target.device]() -> Result<std::string> {
-    const auto node = find_tty({}, {port, text, std::nullopt});
+  target.tty = [port = device.port, text = target.device, &clock]() -> Result<std::string> {
+    const auto node = await_tty({}, {port, text, std::nullopt}, Deadline(clock, tty_limit));
     if (!node) return fail(node.error());
     return node->string();
   };

@@ -75,9 +75,10 @@ Result<bool> wait_for_lock(const UniqueFd& fd, const std::optional<Deadline>& de
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    while (::flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+    int locked = -1;
+    while ((locked = ::flock(fd.get(), LOCK_EX)) != 0 && errno == EINTR) {
     }
-    ::_exit(0);
+    ::_exit(locked == 0 ? 0 : errno);  // Linux's errno values fit
   }
   const UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   const int no_pidfd = ended ? 0 : errno;
@@ -89,7 +90,11 @@ Result<bool> wait_for_lock(const UniqueFd& fd, const std::optional<Deadline>& de
     waiting = (happened < 0 && errno == EINTR) || (happened == 0 && deadline && !deadline->expired());
   }
   ::kill(child, SIGKILL);
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    return fail(ErrorKind::rig, "cannot wait for a lock: flock: {}", errno_text(WEXITSTATUS(status)));
   }
   if (no_pidfd != 0) return fail(ErrorKind::rig, "cannot wait for a lock: pidfd_open: {}", errno_text(no_pidfd));
   return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
@@ -122,8 +127,8 @@ Result<UnitLock> UnitLock::acquire(const std::string& name, const LockWait& wait
     const auto came = wait_for_lock(fd, deadline);
     if (!came) return fail(came.error());
     if (!*came) {
-      return fail(ErrorKind::usage, "{} is held by {} still, after {} ms of waiting; wait longer, or end it", name,
-                  holder_of(fd), wait.limit.count());
+      return fail(ErrorKind::usage, "{} is held by {} still, and the time for waiting is over; wait longer, or end it",
+                  name, holder_of(fd));
     }
   }
   const std::string holder = fmt::format("pid {}: {}\n", ::getpid(), own_command());

@@ -112,11 +112,25 @@ Result<UsbPlugged> UsbBoard::force_bootloader() {
 
 Result<void> UsbBoard::cut_power() {
   const auto there = watcher_.now();
+  // Nobody leaves the bus then, so that its console has to show once that the commands really switch the board.
+  const bool proves = probe_stays() && switches() && !cut_is_proven_ && console_answers();
   console_.close();
   if (there) last_restart_ = there->arrival;
   if (auto off = switch_off(); !off) return off;
-  return switch_on_again(there);
+  const bool runs_on = proves && console_answers();
+  console_.close();
+  if (auto on = switch_on_again(there); !on) return on;
+  if (runs_on) {
+    return fail(ErrorKind::rig,
+                "the board at port {} answers by its console with its power off; the lab file's power commands do not switch it, or the "
+                "board is fed from elsewhere",
+                config_.info.port);
+  }
+  cut_is_proven_ = cut_is_proven_ || proves;
+  return {};
 }
+
+void UsbBoard::remark_restart(const char* by) { evidence_.add("rig", "restarted", {{"by", by}}); }
 
 Result<void> UsbBoard::switch_off() {
   evidence_.add("rig", "power_cut", {});
@@ -124,9 +138,11 @@ Result<void> UsbBoard::switch_off() {
 }
 
 Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
-  if (!switches()) return {};
-  // A probe may have power of its own, where the board's is not switched by its USB port.
-  const bool must_leave = !has_probe() || !config_.power.hub.empty();
+  if (!switches()) {
+    if (probe_stays()) remark_restart("power");
+    return {};
+  }
+  const bool must_leave = !probe_stays();
   if (there && must_leave && !watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit))) {
     (void)act(PowerAction::on);
     return fail(
@@ -141,6 +157,7 @@ Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
     const auto late = watcher_.now();
     back = late && !watcher_.wait_left(late->arrival, Deadline(clock_, departure_limit));
   }
+  if (!must_leave) remark_restart("power");
   const auto on = act(PowerAction::on);
   if (!on) return fail(on.error());
   if (back)
@@ -174,6 +191,7 @@ Result<void> UsbBoard::start_application(std::unique_ptr<Flasher> flasher) {
   const auto left = flasher->start(config_.flasher.base, Deadline(clock_, limit));
   flasher.reset();
   if (!left) return fail(left.error());
+  if (has_probe()) remark_restart("probe");
   return await_application(there->arrival);
 }
 
@@ -184,11 +202,10 @@ Result<void> UsbBoard::await_behind_probe() {
     if (!came) return fail(came.error(), "it did not come back");
     auto answers = open_console();
     if (answers) answers = console_.synchronise(deadline);
-    if (answers) return {};
-    // A probe that is part of the chip restarts with it.
-    const auto there = watcher_.now();
-    if (deadline.expired() || (there && there->arrival == came->arrival)) return answers;
+    if (answers || deadline.expired() || answers.error().kind == ErrorKind::usage) return answers;
     console_.close();
+    // A probe that is part of the chip restarts with it, and may not have left yet.
+    if (!watcher_.wait_left(came->arrival, Deadline(clock_, departure_limit))) return answers;
   }
 }
 
@@ -270,6 +287,9 @@ Result<void> UsbBoard::power_cycle() {
 }
 
 Result<void> UsbBoard::power_cycle_during(const std::function<void()>& work, Milliseconds after) {
+  if (probe_stays() && switches() && !cut_is_proven_) {
+    if (const auto cycled = power_cycle(); !cycled) return cycled;
+  }
   const auto there = watcher_.now();
   if (!there) return nothing_there();
   last_restart_ = there->arrival;

@@ -78,7 +78,11 @@ class UsbBoard {
   /// Makes it leave its application by its console or run-time DFU; whether its bootloader came.
   [[nodiscard]] Result<UsbPlugged> ask_for_bootloader(const UsbPlugged& application);
   [[nodiscard]] Result<UsbPlugged> force_bootloader();
+  /// A probe may have power of its own, where the board's is not switched by its USB port.
+  [[nodiscard]] bool probe_stays() const { return has_probe() && config_.power.hub.empty(); }
   [[nodiscard]] Result<void> cut_power();
+  /// Evidence that its former life is over, where no device leaves the bus to show it.
+  void remark_restart(const char* by);
   /// Power off; off and on in one go where the bench can do no more. Any thread.
   [[nodiscard]] Result<void> switch_off();
   /// What follows: `there` leaves, and gets its power back.
@@ -99,6 +103,7 @@ class UsbBoard {
   UsbPortWatcher watcher_;
   std::unique_ptr<PowerSwitch> power_;
   Console console_;
+  bool cut_is_proven_ = false;      // its console fell silent once when its power was off
   std::uint64_t last_restart_ = 0;  // the arrival that a restart ended
 };
 

@@ -124,7 +124,11 @@ class UsbUnit final : public Unit {
     known_endpoint_.reset();
     if (there && config_.probe.empty() && there->id == config_.bootloader) return board_.start_application();
     if (!there) return board_.power_cycle();
-    return board_.ready();
+    const auto ready = board_.ready();
+    const bool is_halted = !ready && ready.error().kind == ErrorKind::timeout && !config_.probe.empty() &&
+                           !config_.flasher.tool.start.command.empty();
+    // A tool that was ended in the middle leaves the chip halted; its probe can start it.
+    return is_halted ? board_.reset() : ready;
   }
 
   Result<bool> do_cut_power_during(const std::function<Result<void>()>& work, Milliseconds after) {

@@ -11,6 +11,8 @@ namespace hilmark {
 namespace {
 
 constexpr Milliseconds departure_grace{500};
+constexpr Milliseconds configuration_limit{2000};
+constexpr Milliseconds look_again{10};  // sysfs tells nobody of a device's configuration
 
 UsbInterface described(const libusb_interface_descriptor& source) {
   UsbInterface result;
@@ -92,7 +94,15 @@ UsbDevice::~UsbDevice() {
 
 UsbResult<void> UsbDevice::read_interfaces() {
   libusb_config_descriptor* config = nullptr;
-  const int code = libusb_get_active_config_descriptor(libusb_get_device(handle_), &config);
+  const SystemClock clock;
+  const Deadline deadline(clock, configuration_limit);
+  int code = LIBUSB_ERROR_NOT_FOUND;
+  // The kernel tells that a device has come before it configures it.
+  for (bool waits = true; waits;) {
+    code = libusb_get_active_config_descriptor(libusb_get_device(handle_), &config);
+    waits = code == LIBUSB_ERROR_NOT_FOUND && !deadline.expired();
+    if (waits) (void)context_.wait([] { return false; }, Deadline(clock, look_again));
+  }
   if (code == LIBUSB_ERROR_NO_DEVICE) return failure(code, "reading its descriptors");
   if (code == LIBUSB_ERROR_NOT_FOUND) {
     return tl::unexpected<UsbFailure>(

@@ -1,8 +1,15 @@
 // hilmark flash
+#include <csignal>
+#include <thread>
+
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "drivers/image/firmware_image.h"
 #include "drivers/unit/unit_lock.h"
 #include "drivers/usb/usb_recording.h"
 #include "harness/base/bytes.h"
@@ -12,6 +19,7 @@
 #include "harness/conductor/preflight.h"
 #include "harness/conductor/run_progress.h"
 #include "harness/conductor/unit_factory.h"
+#include "harness/inventory/plugged_unit.h"
 
 namespace hilmark::cli {
 namespace {
@@ -19,6 +27,7 @@ namespace {
 struct Arguments {
   std::filesystem::path lab;
   std::string unit;
+  PluggedChoice plugged;  ///< without a lab file
   std::filesystem::path image;
   std::filesystem::path record;
   std::filesystem::path read;
@@ -76,6 +85,53 @@ void tell_tool_output(const EvidenceLog& evidence) {
     fmt::print(stderr, "  {}\n", lines[index]->text("text"));
   }
 }
+
+/// While it lives, a signal that asks us to end leaves a tool the time to end in good order: a chip is not left halted,
+/// nor a probe busy. Made before there are other threads.
+class OrderlyEnd {
+ public:
+  OrderlyEnd() {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    asked_.reset(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK));
+    done_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    watcher_ = std::thread([this] { watch(); });
+  }
+  OrderlyEnd(const OrderlyEnd&) = delete;
+  OrderlyEnd& operator=(const OrderlyEnd&) = delete;
+  ~OrderlyEnd() {
+    ::eventfd_write(done_.get(), 1);
+    watcher_.join();
+  }
+
+  /// As a shell has it for who was ended by the signal that asked us.
+  [[nodiscard]] int exit_status() const {
+    signalfd_siginfo asked{};
+    asked.ssi_signo = SIGINT;
+    (void)!::read(asked_.get(), &asked, sizeof asked);
+    return 128 + static_cast<int>(asked.ssi_signo);
+  }
+
+ private:
+  static constexpr int grace_ms = 5000;  // more than a tool is given
+
+  void watch() {
+    std::array<pollfd, 2> wake{{{done_.get(), POLLIN, 0}, {asked_.get(), POLLIN, 0}}};
+    while (::poll(wake.data(), wake.size(), -1) < 0) {
+    }
+    if (wake[0].revents != 0) return;
+    // It stays pending, for whoever runs a tool sees it so.
+    fmt::print(stderr, "hilmark: ending what is under way; the flash may hold half of an image\n");
+    if (::poll(wake.data(), 1, grace_ms) > 0) return;
+    ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // no tool runs that could end: so be it
+  }
+
+  sigset_t signals_{};
+  UniqueFd asked_;
+  UniqueFd done_;
+  std::thread watcher_;
+};
 
 /// A unit in our hands, and what is recorded of its traffic.
 struct Held {
@@ -168,20 +224,35 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
   return 0;
 }
 
-Result<int> flash(const Arguments& arguments) {
-  if (arguments.image.empty() && arguments.read.empty()) {
-    return fail(ErrorKind::usage, "expected an image to write, or --read FILE; got neither");
+Result<BenchUnit> find_unit(const Arguments& arguments) {
+  if (arguments.lab.empty()) {
+    const auto usb = UsbContext::make();
+    if (!usb) return fail(usb.error());
+    const std::string chip = arguments.image.empty() ? "" : chip_named_by_image(arguments.image);
+    return find_plugged_unit(**usb, arguments.plugged, chip, BoardFolders::of_environment());
   }
   const Selection selection{.units = {arguments.unit}, .areas = {}, .cases = {}};
   auto bench = find_bench(arguments.lab, selection);
   if (!bench) return fail(bench.error());
-  const auto* unit = std::find_if(bench->units.data(), bench->units.data() + bench->units.size(),
-                                  [&](const BenchUnit& entry) { return entry.id == arguments.unit; });
-  if (unit == bench->units.data() + bench->units.size()) {
-    return fail(ErrorKind::usage, "no unit `{}` in {}", arguments.unit, arguments.lab.string());
+  for (BenchUnit& unit : bench->units) {
+    if (unit.id == arguments.unit) return std::move(unit);
   }
+  return fail(ErrorKind::usage, "no unit `{}` in {}", arguments.unit, arguments.lab.string());
+}
+
+Result<int> flash(const Arguments& arguments) {
+  if (arguments.image.empty() && arguments.read.empty()) {
+    return fail(ErrorKind::usage, "expected an image to write, or --read FILE; got neither");
+  }
+  const auto unit = find_unit(arguments);
+  if (!unit) return fail(unit.error());
   if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
-  return arguments.read.empty() ? write(*unit, arguments) : read(*unit, arguments);
+  std::optional<OrderlyEnd> orderly;
+  if (unit->flasher.protocol == "tool" && !arguments.dry_run) orderly.emplace();
+  auto done = arguments.read.empty() ? write(*unit, arguments) : read(*unit, arguments);
+  if (done || !orderly || done.error().kind != ErrorKind::interrupted) return done;
+  fmt::print(stderr, "hilmark: {}\n", printable(done.error().message));
+  return orderly->exit_status();
 }
 
 }  // namespace
@@ -190,8 +261,22 @@ void add_flash(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("flash", "Write an image, read it back, and prove that it is what runs; or only read");
-  command->add_option("--lab", arguments->lab, "The lab file")->required()->type_name("FILE");
-  command->add_option("--unit", arguments->unit, "The unit")->required()->type_name("ID");
+  auto* const lab =
+      command->add_option("--lab", arguments->lab, "The lab file; without it, the board is the one that is plugged in")
+          ->type_name("FILE");
+  auto* const unit = command->add_option("--unit", arguments->unit, "The unit of the lab file")->type_name("ID");
+  lab->needs(unit);
+  unit->needs(lab);
+  PluggedChoice& plugged = arguments->plugged;
+  command->add_option("--board", plugged.board, "Without a lab file: its board file's name, where several fit")
+      ->type_name("NAME")
+      ->excludes(lab);
+  command->add_option("--port", plugged.port, "Without a lab file: its USB port, where several are plugged in")
+      ->type_name("PORT")
+      ->excludes(lab);
+  command->add_option("--serial", plugged.serial, "Without a lab file: its USB serial number")
+      ->type_name("SERIAL")
+      ->excludes(lab);
   auto* const image = command->add_option("IMAGE", arguments->image, "The image")->type_name("");
   auto* const read =
       command->add_option("--read", arguments->read, "Write nothing; read what the image's room holds into this file")
@@ -209,6 +294,8 @@ void add_flash(CLI::App& app, Context& context) {
   add_wait_option(*command, arguments->wait);
   command->footer(
       "Examples:\n"
+      "  hilmark flash build/images/golden.img\n"
+      "  hilmark flash --board rpi_pico_w --port 1-4.2 app.uf2\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img --wait 5m\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 --read back.bin");

@@ -150,7 +150,8 @@ class Conductor {
       std::vector<std::string> command = parts_.worker_command;
       command.insert(command.end(), {bench_unit.id, folder.string()});
       WorkerOrders orders = orders_for(options_, prepared_, *unit.prepared);
-      if (lock_deadline_) orders.wait_ms = lock_deadline_->left().count();
+      // The time for waiting is that of the whole run; where others have used it up, this one is looked at all the same.
+      if (lock_deadline_) orders.wait_ms = std::max<std::int64_t>(1, lock_deadline_->left().count());
       auto link = WorkerLink::start({.command = command, .log = folder / "worker.log"}, std::move(orders));
       if (!link) return fail(link.error(), "unit {}", bench_unit.id);
       unit.link.emplace(std::move(*link));

@@ -43,6 +43,32 @@ class Bootloaders(unittest.TestCase):
                 cannot_read = "cannot be read back" in done.stderr
                 self.assertEqual(cannot_read, unit == "dfu-write-only", done.stderr)
 
+    def test_without_a_lab_file_the_board_is_the_one_that_is_plugged_in(self):
+        def flash(*words):
+            return " ".join(lab.hilmark("flash", *words))
+
+        ctl = lab.BUILD / "virtual-lab"
+        alone = "; ".join(f"{ctl} ctl unplug 1-{port}" for port in (1, 2, 3, 4))
+        done = self.among_the_boards(
+            f"{flash('--port', '1-2', GOLDEN['dfu-tolerant'])}; {flash('--serial', 'B0001', '--board', 'virtual_stm32h7', GOLDEN['dfuse'])}; "
+            f"{alone}; {flash(GOLDEN['picoboot'])}; {flash('--read', self.folder.name + '/alone', '--bytes', 4097)}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"(?s)virtual_dfu: \d+ octets written.* runs\n.*virtual_stm32h7: .* runs\n.*virtual_rp2040: .* runs\n")
+        self.assertEqual((pathlib.Path(self.folder.name) / "alone").read_bytes(), GOLDEN["picoboot"].read_bytes()[:4097])
+        for words, said in (
+            ((), "several boards are plugged in: 0483:df11.* at port 1-1, .*; choose one with --port or --serial"),
+            (("--port", "1-9"), "nothing is plugged in that is port 1-9; plugged: 0483:df11"),
+            (("--board", "virtual_rp2040", "--port", "1-1"), "nothing is plugged in that is board virtual_rp2040, port 1-1"),
+            (("--port", "1-1"), "at port 1-1 may be virtual_dfu_util, virtual_stm32h7; choose with --board"),
+            (("--board", "virtual_stm32h9"), "virtual_stm32h7"),
+            (("--lab", self.lab), "--lab requires --unit"),
+            (("--lab", self.lab, "--unit", "dfuse", "--port", "1-1"), "--lab excludes --port"),
+        ):
+            with self.subTest(words):
+                done = self.among_the_boards(flash(*words, GOLDEN["dfuse"]))
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertRegex(done.stderr, said)
+
     def test_a_dry_run_touches_nothing(self):
         script = f"{self.flash('picoboot')} --dry-run; {lab.BUILD / 'virtual-lab'} ctl status {PORTS['picoboot']}"
         done = self.among_the_boards(script)

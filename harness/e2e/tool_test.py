@@ -151,10 +151,28 @@ class Tool(unittest.TestCase):
         self.assertIn("the flash does not hold what was written", done.stderr)
         self.assertEqual(done.stderr.count(" runs\n"), 1, done.stderr)
 
+    def test_what_the_board_refuses_is_the_boards(self):
+        done = self.among_the_boards(f"{CTL} unplug 1-1; {CTL} faults 1-1 status=errPROG@2; {CTL} plug 1-1; {self.flash()} || exit $?")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"port 1-1: dfu-util failed in writing: it said '.*Failed to write whole chunk")
+
     def test_a_board_that_leaves_is_the_benchs(self):
         done = self.among_the_boards(f"{CTL} unplug 1-1; {CTL} faults 1-1 unplug-at=9; {CTL} plug 1-1; {self.flash()} || exit $?")
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertRegex(done.stderr, r"port 1-1: dfu-util failed in writing: it said '.*dfu-util: Error during download")
+
+    def test_asked_to_end_it_lets_the_tool_end_in_good_order(self):
+        os.mkfifo(self.folder / "begun")
+        script = self.folder / "burner.sh"
+        script.write_text(f"trap 'echo parked >{self.folder}/parked; exit 1' TERM; echo at it\n"
+                          f"echo begun >{self.folder}/begun; sleep 600 & wait\n")
+        self.by_dfu_util(write={"command": ["sh", str(script), "{image}"]})
+        done = self.among_the_boards(f"{self.flash()} & read line <{self.folder}/begun; kill -TERM $!; wait $!")
+        self.assertEqual(done.returncode, 143, done.stderr)
+        self.assertIn("ending what is under way", done.stderr)
+        self.assertRegex(done.stderr, r"sh was ended in writing, since hilmark was asked to end; .*'at it'")
+        self.assertTrue((self.folder / "parked").exists(), "it was killed")
+        self.assertEqual(lab.processes_with("sleep 600"), {})
 
     def test_behind_a_probe_the_console_alone_tells_what_runs(self):
         # As a probe's: a serial port of the kernel's, found by the board's place.

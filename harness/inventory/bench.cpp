@@ -27,7 +27,9 @@ TimingFacts layered(const TimingFacts& board, const TimingFacts& lab) {
           .keep_alive_s = pick(board.keep_alive_s, lab.keep_alive_s)};
 }
 
-Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::path& lab, const BoardFolders& folders) {
+/// `where`: begins the message of an error that is not of one file alone.
+Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::string& where, const std::filesystem::path& lab,
+                             const BoardFolders& folders) {
   BenchUnit unit;
   unit.id = lab_unit.id;
   unit.kind = lab_unit.kind;
@@ -43,9 +45,8 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::pat
     unit.capabilities = lab_unit.capabilities.value_or(std::vector<std::string>());
     return unit;
   }
-  const auto where = [&] { return fmt::format("{}:{}: unit {}", lab.string(), lab_unit.line, lab_unit.id); };
   const auto board_path = folders.board(lab_unit.board);
-  if (!board_path) return fail(board_path.error(), "{}", where());
+  if (!board_path) return fail(board_path.error(), "{}", where);
   const auto board = read_board_file(*board_path);
   if (!board) return fail(board.error());
   const auto chip_path = folders.chip(board->chip);
@@ -62,10 +63,10 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::pat
   // The board may be able to lose its power; whether the rig can cut it is the bench's.
   if (!unit.power.can_cut()) std::erase(unit.capabilities, "power");
   const auto said = check_verbs(*command_set, unit.info().capabilities, !board->settings.empty());
-  if (!said) return fail(said.error(), "{}: {}", where(), commands->string());
+  if (!said) return fail(said.error(), "{}: {}", where, commands->string());
   unit.timing = layered(board->timing, lab_unit.timing);
   auto flasher = whole_flasher(*board, *board_path, *chip, *chip_path, folders, lab_unit.tool_arguments);
-  if (!flasher) return fail(flasher.error(), "{}", where());
+  if (!flasher) return fail(flasher.error(), "{}", where);
   unit.flasher = std::move(*flasher);
   unit.image = chip->image;
   unit.states = board->states;
@@ -73,7 +74,7 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::filesystem::pat
   if (!lab_unit.console_address.empty()) unit.console.config.address = lab_unit.console_address;
   if (!lab_unit.console_command.empty()) unit.console.config.command = lab_unit.console_command;
   if (const auto console = check(unit.console.config); !console) {
-    return fail(console.error(), "{}: its console", where());
+    return fail(console.error(), "{}: its console", where);
   }
   unit.commands_file = commands->string();
   unit.settings = board->settings;
@@ -132,11 +133,21 @@ Result<Bench> read_bench(const std::filesystem::path& lab, const BoardFolders& f
   if (!facts) return fail(facts.error());
   Bench bench{.lab = lab, .accounts = facts->accounts, .regions = facts->regions, .units = {}};
   for (const LabUnit& lab_unit : facts->units) {
-    auto unit = bench_unit(lab_unit, lab, folders);
+    const std::string where = fmt::format("{}:{}: unit {}", lab.string(), lab_unit.line, lab_unit.id);
+    auto unit = bench_unit(lab_unit, where, lab, folders);
     if (!unit) return fail(unit.error());
     bench.units.push_back(std::move(*unit));
   }
   return bench;
+}
+
+Result<BenchUnit> read_plugged_unit(const std::string& board, const std::string& port, const BoardFolders& folders) {
+  LabUnit unit;
+  unit.id = board;
+  unit.kind = "usb";
+  unit.board = board;
+  unit.port = port;
+  return bench_unit(unit, fmt::format("board {} without a lab file", board), {}, folders);
 }
 
 Result<void> find_virtual_unit(BenchUnit& unit, const std::filesystem::path& lab,

@@ -58,6 +58,10 @@ struct Bench {
 /// Reads the lab file and the files it stands on. Errors (usage): file, line, what was expected.
 [[nodiscard]] Result<Bench> read_bench(const std::filesystem::path& lab, const BoardFolders& folders);
 
+/// A unit at that port, called like its board, of which no lab file says more. Errors as those of read_bench().
+[[nodiscard]] Result<BenchUnit> read_plugged_unit(const std::string& board, const std::string& port,
+                                                  const BoardFolders& folders);
+
 /// Finds a virtual unit among the boards of the lab around us. The error (usage) says how to start that.
 [[nodiscard]] Result<void> find_virtual_unit(BenchUnit& unit, const std::filesystem::path& lab,
                                              const std::optional<std::vector<VirtualBoard>>& boards);

@@ -24,6 +24,6 @@ namespace hilmark {
 [[nodiscard]] std::string catalogue_text(const std::vector<suites::Case>& catalogue);
 
 /// The catalogue's version: events and reports name it.
-inline constexpr const char* catalogue_version = "1";
+inline constexpr const char* catalogue_version = "2";
 
 }  // namespace hilmark

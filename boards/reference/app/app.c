@@ -65,7 +65,24 @@ static bool save(struct app* app) {
   return saved;
 }
 
+static bool stores_late(struct app* app) {
+  const uint32_t delay_ms = deviations_store_delay_ms(&app->deviations);
+  if (delay_ms == 0) return false;
+  if (app->store_due_ms == 0) app->store_due_ms = port_clock_now_ms() + delay_ms;
+  return true;
+}
+
+static void store_at_last(struct app* app) {
+  if (app->store_due_ms == 0) return;
+  app->store_due_ms = 0;
+  store_save(&app->store, &app->settings);
+}
+
 bool app_commit(struct app* app) {
+  if (stores_late(app)) {
+    app->settings = app->candidate;
+    return true;
+  }
   if (deviations_keep_identity(&app->deviations)) {
     if (!save(app)) return false;
     app->settings = app->candidate;
@@ -115,6 +132,7 @@ static void finish_send(struct app* app, uint64_t now_ms) {
 static void depart(struct app* app, uint64_t now_ms) {
   connection_stop(&app->connection, "reset", now_ms);
   if (app->departure == APP_ENTERS_BOOTLOADER && deviations_erase_before_flash(&app->deviations)) lose_identity(app);
+  store_at_last(app);
   const uint64_t limit_ms = now_ms + FLUSH_LIMIT_MS;
   console_pump(&app->console);
   while (console_has_output(&app->console) && port_clock_now_ms() < limit_ms) {
@@ -130,6 +148,7 @@ static void wait_for_more(struct app* app) {
   const uint64_t now_ms = port_clock_now_ms();
   uint64_t next_ms = connection_next_ms(&app->connection);
   if (app->sends && app->send_deadline_ms < next_ms) next_ms = app->send_deadline_ms;
+  if (app->store_due_ms != 0 && app->store_due_ms < next_ms) next_ms = app->store_due_ms;
   const uint64_t wait_ms = next_ms <= now_ms ? 0 : next_ms - now_ms;
   struct port_interest interest = connection_interest(&app->connection);
   interest.console_input = takes_lines(app);
@@ -161,6 +180,7 @@ void app_run_once(struct app* app) {
   if (app->departure != APP_STAYS) depart(app, now_ms);
   if (app->fault == NULL) connection_step(&app->connection, now_ms);
   if (deviations_erase_identity(&app->deviations)) lose_identity(app);
+  if (now_ms >= app->store_due_ms) store_at_last(app);
   finish_send(app, now_ms);
   console_pump(&app->console);
   if (!more_lines && deviations_stand(&app->deviations) == DEVIATIONS_GOES_ON) wait_for_more(app);

@@ -41,7 +41,8 @@ struct app {
   struct connection connection;
   const char* fault;  // why nothing but the console runs; NULL: all does
   enum app_departure departure;
-  bool sends;  // AT+SEND1 waits for its acknowledgement, and further lines for it
+  uint64_t store_due_ms;  // when a defect writes what it has confirmed; 0: all is written
+  bool sends;             // AT+SEND1 waits for its acknowledgement, and further lines for it
   uint64_t send_deadline_ms;
 };
 

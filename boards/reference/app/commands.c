@@ -268,6 +268,7 @@ static void on_boot(struct app* app, char* argument, uint64_t now_ms) {
 
 static void on_factory_reset(struct app* app, char* argument, uint64_t now_ms) {
   if (store_wipe(&app->store)) {
+    app->store_due_ms = 0;
     on_reset(app, argument, now_ms);
   } else {
     refuse(app, ERR_STORAGE, "STORAGE the flash could not be erased");

@@ -105,6 +105,7 @@ const struct defect_entry defect_table[DEFECT_COUNT] = {
                               "Copies the name that it sends into 64 octets, and cuts what is longer."},
     [DEFECT_ALPN_MISSING] = {"alpn-missing", "Offers no protocol by ALPN on port 443."},
     [DEFECT_ALPN_WRONG] = {"alpn-wrong", "Offers the protocol `mqtt` on port 443."},
+    [DEFECT_STORES_LATE] = {"stores-late", "Confirms what it is told at once, and writes it to flash a second later."},
 };
 
 bool defect_by_name(const char* name, enum defect* found) {

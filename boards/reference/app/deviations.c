@@ -11,6 +11,7 @@ enum {
   CHAIN_CERTIFICATES = 16,
   CONNECTIONS_TO_LEAK = 80,
   FAULTS_TO_LOCK_UP = 3,
+  STORE_DELAY_MS = 1000,
   COUNTS_BEFORE_DETOUR = 3
 };
 enum { ALERT_CERTIFICATE_REVOKED = 44 };  // RFC 8446 §6.2
@@ -304,6 +305,10 @@ bool deviations_reprovision(const struct deviations* deviations) {
 
 bool deviations_keep_identity(const struct deviations* deviations) {
   return deviations->defect != DEFECT_IDENTITY_IN_RAM;
+}
+
+uint32_t deviations_store_delay_ms(const struct deviations* deviations) {
+  return deviations->defect == DEFECT_STORES_LATE ? STORE_DELAY_MS : 0;
 }
 
 // Keys -------------------------------------------------------------------------------------------------------------

@@ -129,6 +129,9 @@ bool deviations_clear_endpoint_before_save(const struct deviations* deviations, 
 // False if endpoint and identity are not to be written into flash.
 bool deviations_keep_identity(const struct deviations* deviations);
 
+// For how long what was confirmed is in RAM alone, in ms.
+uint32_t deviations_store_delay_ms(const struct deviations* deviations);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@ defects_test.py IMAGES [TEST...]"""
 
 import os
 import sys
+import threading
 import unittest
 
 import cloud
@@ -25,6 +26,19 @@ class Defects(ConnectionDefects, KeyDefects, NameDefects, StandDefects, Bench):
 
     def move(self, board, server, name):
         board.ask_together("AT+XCONF Port=%d" % server.port, "AT+CONF Endpoint=" + name)
+
+    def wait_for_flash(self, board, text):
+        """Until the flash holds it."""
+        found = threading.Event()
+
+        def look():
+            if text.encode() in board.flash:
+                found.set()
+
+        board.on_change = look
+        look()
+        self.assertTrue(found.wait(core.DEADLINE_S), "%s is not in its flash" % text)
+        board.on_change = None
 
     def assert_quiet(self, board, server):
         """No attempt is under way or to come: the state machine rests, so nothing more is to be waited for."""
@@ -127,6 +141,22 @@ class Defects(ConnectionDefects, KeyDefects, NameDefects, StandDefects, Bench):
             self.assertEqual(board.ask("AT+CONF? ThingName"), "OK unit-1")
             self.provision(board, server)
             board.expect("+CONNECTED")
+
+    def test_stores_late(self):
+        board, server, _ = self.connected("stores-late")
+        self.served(board, server)
+        self.wait_for_flash(board, NAME_A)
+        for stored, expected in ((False, NAME_A), (True, NAME_B)):
+            board.set(Endpoint=NAME_B)
+            self.assertEqual(board.ask("AT+CONF? Endpoint"), "OK " + NAME_B)
+            if stored:
+                self.wait_for_flash(board, NAME_B)
+            board.cut()
+            board.boot()
+            self.assertEqual(board.ask("AT+CONF? Endpoint"), "OK " + expected)
+        board.set(Endpoint=NAME_A)
+        self.reset(board)
+        self.assertEqual(board.ask("AT+CONF? Endpoint"), "OK " + NAME_A, "a reset that it is told loses nothing")
 
     def test_reprovision_on_move(self):
         board, server_a, chain = self.connected("reprovision-on-move")

@@ -43,9 +43,12 @@ def extract_vmlinux(boot_image):
     setup_sectors = boot_image[0x1F1] or 4
     offset, size = struct.unpack_from("<II", boot_image, 0x248)
     start = (setup_sectors + 1) * 512 + offset
-    vmlinux = lzma.LZMADecompressor().decompress(boot_image[start:start + size])
+    try:
+        vmlinux = lzma.LZMADecompressor().decompress(boot_image[start:start + size])
+    except lzma.LZMAError as error:
+        raise Unavailable(f"this kernel is packed otherwise than Debian 12's: {error}") from error
     if not vmlinux.startswith(b"\x7fELF"):
-        raise ValueError("the kernel's payload is no ELF file")
+        raise Unavailable("this kernel is packed otherwise than Debian 12's: its payload is no ELF file")
     return vmlinux
 
 
@@ -61,7 +64,7 @@ def unpack_kernel(package_file, folder):
                     target.write_bytes(archive.extractfile(member).read())
                     subprocess.run(["strip", "--strip-debug", target], check=True)
     if wanted or not (folder / "vmlinux").exists():
-        raise ValueError(f"{package_file.name} lacks {', '.join(wanted) or 'a kernel'}")
+        raise Unavailable(f"{package_file.name} lacks {', '.join(wanted) or 'a kernel'}")
 
 
 def kernel():

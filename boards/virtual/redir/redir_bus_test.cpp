@@ -435,16 +435,17 @@ TEST_F(RedirTest, InterruptEndpointsAreListenedToUntilTheGuestStops) {
   plug(notifier);
   connect();
   guest->start_receiving(0x84);  // no such endpoint
+  guest->start_receiving(CdcModel::data_in);  // bulk
   guest->start_receiving(CdcModel::notification_in);
-  ASSERT_TRUE(run_until([&] { return guest->receiving_status.size() == 2; }));
-  EXPECT_THAT(guest->receiving_status, ElementsAre(usb_redir_stall, usb_redir_success));
+  ASSERT_TRUE(run_until([&] { return guest->receiving_status.size() == 3; }));
+  EXPECT_THAT(guest->receiving_status, ElementsAre(usb_redir_stall, usb_redir_stall, usb_redir_success));
   notifier->news = {{1, 2, 3}, {4}};
   plugged->pump();
   ASSERT_TRUE(run_until([&] { return guest->interrupts.size() == 2; }));
   EXPECT_EQ(guest->interrupts[0].data, (Bytes{1, 2, 3}));
   EXPECT_EQ(guest->interrupts[1].data, Bytes{4});
   guest->stop_receiving(CdcModel::notification_in);
-  ASSERT_TRUE(run_until([&] { return guest->receiving_status.size() == 3; }));
+  ASSERT_TRUE(run_until([&] { return guest->receiving_status.size() == 4; }));
   notifier->news = {{5}};
   plugged->pump();
   EXPECT_EQ(notifier->news.size(), 1U);

@@ -397,9 +397,12 @@ void RedirSession::interrupt_out(std::uint64_t id, usb_redir_interrupt_packet_he
 
 void RedirSession::start_receiving(std::uint8_t endpoint) {
   if (!announced_) return;
-  const std::size_t packet_bytes = endpoint_info(device_->descriptors()).max_packet_size[slot_of(endpoint)];
-  int error = 0;
-  if (receiving_.try_emplace(endpoint, packet_bytes).second) {
+  const usb_redir_ep_info_header endpoints = endpoint_info(device_->descriptors());
+  const std::size_t packet_bytes = endpoints.max_packet_size[slot_of(endpoint)];
+  // A bulk endpoint has always more to give: nobody would ever be done with asking it.
+  const bool interrupts = to_host(endpoint) && endpoints.type[slot_of(endpoint)] == usb_redir_type_interrupt;
+  int error = interrupts ? 0 : ENOENT;
+  if (interrupts && receiving_.try_emplace(endpoint, packet_bytes).second) {
     error = submit(receiving_id(endpoint), UrbType::interrupt, endpoint, Bytes(packet_bytes));
     if (error != 0) receiving_.erase(endpoint);
   }

@@ -118,7 +118,8 @@ class Machine:
         self.lab_folder = None
         tell = 'echo "@@ lab $UMOCKDEV_DIR"; exec "$@"'
         self.process = subprocess.Popen(
-            [build / "virtual-lab", "--lab", lab, "--redir", sockets, "--log", kept / "lab.log", "--", "sh", "-c", tell,
+            # Whatever ends this test ends the machine.
+            ["setpriv", "--pdeathsig", "TERM", build / "virtual-lab", "--lab", lab, "--redir", sockets, "--log", kept / "lab.log", "--", "sh", "-c", tell,
              "sh", *without_network(), *command],
             cwd=guest_image.HERE.parents[2],  # where the board files are
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
