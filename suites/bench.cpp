@@ -5,6 +5,7 @@
 namespace hilmark::suites {
 namespace {
 constexpr Milliseconds probe_limit{30'000};
+constexpr Milliseconds longest_case{300'000};  // without --long
 
 bool rig_broke(const Evidence& piece) { return piece.source == "rig" && piece.kind == "broker_died"; }
 }  // namespace
@@ -160,6 +161,7 @@ Bench::PowerCut Bench::cut_power_during(const std::function<Result<void>()>& wor
     return done;
   };
   const auto confirmed = parts_.unit.cut_power_during(timed, after);
+  if (!confirmed && confirmed.error().kind == ErrorKind::usage) throw NotApplicable(confirmed.error().message);
   if (!confirmed) check(fail(confirmed.error()));
   return {end_of_former_life(before), *confirmed, took};
 }
@@ -310,12 +312,13 @@ Milliseconds Bench::reconnect_limit() const {
   return std::max(info().timing.reconnect_max, Milliseconds{largest_gap_ms_.load() * 3 / 2});
 }
 
+bool Bench::can_afford(Milliseconds time) const { return time <= longest_case || has_long_time(); }
+
 void Bench::afford(Milliseconds time, std::string_view what) const {
-  constexpr Milliseconds most{300'000};
-  if (time <= most || has_long_time()) return;
+  if (can_afford(time)) return;
   throw NotApplicable(
       fmt::format("{} would take {} s on this unit, more than the {} s that a case may take; run it with --long", what,
-                  time.count() / 1000, most.count() / 1000));
+                  time.count() / 1000, longest_case.count() / 1000));
 }
 
 void Bench::saw_gap(SteadyTime from, SteadyTime to) {
@@ -334,10 +337,11 @@ void Bench::rests_on(const EvidencePtr& evidence) {
 }
 
 bool Bench::try_bring_to_served(std::string& story) {
-  bool holds_another = false;  // where a case that failed had left it
+  bool holds_another = false;  // a case that failed has left it so
   const auto served = [&](std::uint64_t after, Milliseconds limit) {
     const EvidencePtr found = await_served(after, limit);
     holds_another = found && !certificate_id_.empty() && found->text("certificate_id") != certificate_id_;
+    if (holds_another) story += "it came with another certificate than the one that it was given last; ";
     return found && !holds_another;
   };
   if (can(Capability::endpoint)) {
@@ -355,11 +359,12 @@ bool Bench::try_bring_to_served(std::string& story) {
   if (beyond_recovery_) {
     // All was tried for an earlier case. Once more is a chance; the whole ladder for each case would cost minutes.
     if (parts_.unit.reset() && served(mark, connect_limit())) return true;
+    if (holds_another && can(Capability::install)) return is_provisioned_anew(story);
     story += "not back within " + in_ms(connect_limit()) + " of a reset, and for an earlier case all else was tried";
     return false;
   }
   if (served(mark, reconnect_limit())) return true;
-  if (holds_another && can(Capability::install)) return is_provisioned_anew(story);
+  if (holds_another && can(Capability::install) && is_provisioned_anew(story)) return true;
   story += "not back within " + in_ms(reconnect_limit());
   mark = now();
   const auto reset = parts_.unit.reset();
@@ -379,7 +384,8 @@ bool Bench::try_bring_to_served(std::string& story) {
 
 bool Bench::is_provisioned_anew(std::string& story) {
   provision();
-  if (!await_served(lay_out_home(), connect_limit())) {
+  const EvidencePtr found = await_served(lay_out_home(), connect_limit());
+  if (!found || found->text("certificate_id") != certificate_id_) {
     story += ", nor after it was provisioned anew";
     return false;
   }

@@ -229,6 +229,7 @@ class Bench {
 
   /// Ends the case as not applicable if `what` would take longer than a case may, and --long was not given.
   void afford(Milliseconds time, std::string_view what) const;
+  [[nodiscard]] bool can_afford(Milliseconds time) const;  ///< the same as a question
   [[nodiscard]] bool has_long_time() const { return parts_.settings.long_time; }
   /// Of all randomness.
   [[nodiscard]] std::uint64_t seed() const { return parts_.settings.seed; }

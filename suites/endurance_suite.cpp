@@ -155,7 +155,7 @@ Fault refusing(Bench& bench, const char* name, cloud::RefuseForm form) {
           }};
 }
 
-constexpr std::ptrdiff_t fewest_rows = 4;          // what is lost on the path of an error may show at the third only
+constexpr std::ptrdiff_t fewest_rows = 4;  // what is lost on the path of an error may show at the third only
 constexpr const char* refusing_address = "127.0.9.2";  // nobody listens there
 
 std::vector<Fault> faults_of(Bench& bench) {
@@ -224,7 +224,10 @@ void an_hour_of_faults(Bench& bench) {
   std::map<std::string, int> met;
   const SteadyTime begun = bench.time();
   int count = 0;
-  const auto goes_on = [&] { return bench.since(begun) < duration || count < fewest_rows * std::ssize(faults); };
+  const auto goes_on = [&] {
+    if (bench.since(begun) < duration) return true;
+    return count < fewest_rows * std::ssize(faults) && bench.can_afford(bench.since(begun));
+  };
   while (goes_on()) {
     std::shuffle(faults.begin(), faults.end(), random);
     for (auto fault = faults.begin(); fault != faults.end() && goes_on(); ++fault) {
@@ -234,7 +237,7 @@ void an_hour_of_faults(Bench& bench) {
       ++met[fault->name];
     }
   }
-  std::string text = fmt::format("seed {}: {} faults in {}", bench.seed(), count, in_ms(duration));
+  std::string text = fmt::format("seed {}: {} faults in {}", bench.seed(), count, in_ms(bench.since(begun)));
   for (const auto& [name, times] : met) text += fmt::format("; {} × {}", times, name);
   bench.note(text);
 }

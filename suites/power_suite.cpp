@@ -200,8 +200,8 @@ void add_power_cases(std::vector<Case>& cases) {
   cases.push_back({.id = "PROV-10",
                    .area = "provisioning",
                    .title = "an installation survives a power cut",
-                   .demand = "power lost at twenty moments of an installation leaves the old or, once that is confirmed, "
-                             "the new identity, with which it is served",
+                   .demand = "power lost at twenty moments of an installation leaves the old or the new identity, with "
+                             "which it is served; the new one, once it had confirmed that",
                    .source = "house rule H2",
                    .needs = {Capability::power, Capability::install},
                    .defects = {"install-not-atomic", "stores-late"},
@@ -215,11 +215,12 @@ void add_power_cases(std::vector<Case>& cases) {
                    .area = "move",
                    .level = Level::should,
                    .title = "a move survives a power cut",
-                   .demand = "power lost at twenty moments of a move leaves it in the old or, once that is "
-                             "confirmed, in the new account",
+                   .demand =
+                       "power lost at twenty moments of a move leaves it in the old or in the new account; in the "
+                       "new one, once it had confirmed that",
                    .source = "good practice: a device in the field is never out of reach",
                    .needs = {Capability::endpoint, Capability::power},
-                   .defects = {"move-not-atomic"},
+                   .defects = {"move-not-atomic", "stores-late"},
                    .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01", "MOVE-13"},
                    .opportunity = "a served connection in A",
                    .body = move_survives_power_cuts,

@@ -47,6 +47,8 @@ class Session {
         bench_.findings().inconclusive = not_ready_->message;
       } else {
         act(test_case);
+        // It was broken off, and is not judged.
+        if (bench_.findings().rig_trouble && stop_()) return;
       }
       finish(test_case, round, started, judge(bench_.findings(), test_case.opportunity, test_case.level), "");
     } else {

@@ -14,13 +14,14 @@
 #include "drivers/tool/tool_output.h"
 #include "harness/base/bytes.h"
 #include "harness/base/child_process.h"
+#include "harness/base/end_signals.h"
 #include "harness/base/temporary_folder.h"
 
 namespace hilmark {
 namespace {
 
 constexpr std::size_t max_kept_lines = 2000;  // of one run of a tool
-constexpr Milliseconds stop_grace{2000};  // for a tool that leaves its probe and its chip in order
+constexpr Milliseconds stop_grace{2000};      // for a tool that leaves its probe and its chip in order
 constexpr std::size_t max_read_bytes = 64U << 20;
 
 /// All that one command, with its script, is made of.
@@ -54,34 +55,22 @@ bool drain(int fd, ToolOutput& output) {
   return true;
 }
 
-/// Readable while a signal is pending that asks this process to end, where they are blocked; whoever blocked them takes
-/// them.
-UniqueFd when_asked_to_end() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
-  return UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
 enum class Heard { end, deadline, interruption };
 
-/// Until the program has ended, whoever else may hold its output open, or is to be ended.
-Heard listen(ChildProcess& child, ToolOutput& output, const Deadline& deadline) {
-  const UniqueFd pipe = child.take_output();
-  const UniqueFd interruption = when_asked_to_end();
-  ::fcntl(pipe.get(), F_SETFL, O_NONBLOCK);
+/// What the program says, until it has ended, whoever else may hold its output open. `interruption`: readable once it
+/// is to be ended before; none: -1.
+Heard listen(ChildProcess& child, int pipe, ToolOutput& output, int interruption, const Deadline& deadline) {
   bool open = true;
   for (;;) {
-    std::array<pollfd, 3> wake{{{child.when_ended(), POLLIN, 0},
-                                {open ? pipe.get() : -1, POLLIN, 0},
-                                {interruption.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> wake{
+        {{child.when_ended(), POLLIN, 0}, {open ? pipe : -1, POLLIN, 0}, {interruption, POLLIN, 0}}};
     const int ready = ::poll(wake.data(), wake.size(), static_cast<int>(deadline.left().count()));
-    if (open && (ready > 0 || deadline.expired())) open = drain(pipe.get(), output);
+    if (open && (ready > 0 || deadline.expired())) open = drain(pipe, output);
     if (!child.running()) {
-      if (open) (void)drain(pipe.get(), output);
+      if (open) (void)drain(pipe, output);
       return Heard::end;
     }
-    if (wake[2].revents != 0) return Heard::interruption;
+    if (ready > 0 && wake[2].revents != 0) return Heard::interruption;
     if (deadline.expired()) return Heard::deadline;
   }
 }
@@ -154,10 +143,24 @@ Result<void> ToolFlasher::run(const Step& step, Values values, const Progress& p
   const Deadline limit = deadline.sooner(Milliseconds(step.command.timeout_ms));
   auto child = ChildProcess::start(options);
   if (!child) return fail(child.error(), "{}", target_.device);
-  const Heard heard = listen(*child, output, limit);
-  output.end();
+  const UniqueFd pipe = child->take_output();
+  ::fcntl(pipe.get(), F_SETFL, O_NONBLOCK);
+  // Readable while a signal is pending that asks this process to end, where that is blocked; whoever blocked it takes
+  // it.
+  UniqueFd interruption;
+  if (step.may_be_interrupted) {
+    const sigset_t signals = end_signals();
+    interruption.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  const Heard heard = listen(*child, pipe.get(), output, interruption.get(), limit);
+  if (heard != Heard::end) {
+    // It is still listened to: a tool that tells how it ends must not die of that.
+    child->signal_group(SIGTERM);
+    (void)listen(*child, pipe.get(), output, -1, Deadline(*clock_, stop_grace));
+  }
   // With it goes whatever it has left behind.
-  const ExitStatus ended = heard == Heard::end ? *child->ended() : child->stop(stop_grace);
+  const ExitStatus ended = child->stop(Milliseconds{0});
+  output.end();
   const std::string how = (heard == Heard::end ? "" : "ended by us: ") + ended.text();
   const auto took = std::chrono::duration_cast<Milliseconds>(clock_->now() - begin);
   evidence_->add("rig", "tool_ended",
@@ -168,8 +171,8 @@ Result<void> ToolFlasher::run(const Step& step, Values values, const Progress& p
                   {"progress_lines", output.progress_lines()},
                   {"duration_ms", took.count()}});
   if (heard == Heard::interruption) {
-    return fail(ErrorKind::interrupted, "{}: {} was ended in {}, since hilmark was asked to end; {}", target_.device, program,
-                step.name, output.last_words());
+    return fail(ErrorKind::interrupted, "{}: {} was ended in {}, since hilmark was asked to end; {}", target_.device,
+                program, step.name, output.last_words());
   }
   if (heard == Heard::deadline) {
     return fail(ErrorKind::rig, "{}: {} was not done with {} within {} ms, and was ended; {}", target_.device, program,
@@ -244,7 +247,7 @@ Result<void> ToolFlasher::start(std::uint32_t address, const Deadline& deadline)
   if (config_.start.command.empty()) return {};
   const auto folder = TemporaryFolder::make();
   if (!folder) return fail(folder.error());
-  return run({"starting", config_.start},
+  return run({"starting", config_.start, false},
              {{"address", fmt::format("{:#010x}", address)}, {"output", (folder->path() / "flash.bin").string()}}, {},
              deadline);
 }

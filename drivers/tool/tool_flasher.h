@@ -24,9 +24,9 @@ struct ToolTarget {
 /// Runs the templates of a ToolConfig. What the tool says becomes evidence "rig"/"tool_line", with "tool_started"
 /// before it and "tool_ended" behind. Errors: usage (no such program, with the way to get it; a placeholder that has no
 /// value here), unit (the tool says that the board refused, or what is read back differs), rig (whatever else it failed
-/// for, its time limit too: nobody can tell a bad cable from a bad board by that), interrupted (SIGINT, SIGTERM or SIGHUP
-/// is pending, where the process has them blocked: the tool is ended in good order, as long as it takes no more than two
-/// seconds for that).
+/// for, its time limit too: nobody can tell a bad cable from a bad board by that), interrupted (SIGINT, SIGTERM or
+/// SIGHUP is pending, where the process has them blocked: the tool is ended in good order, as long as it takes no more
+/// than two seconds for that; but one that starts the application is let end by itself).
 class ToolFlasher final : public Flasher {
  public:
   /// `config` has been checked. `clock` and `evidence` outlive the flasher.
@@ -45,6 +45,7 @@ class ToolFlasher final : public Flasher {
   struct Step {
     const char* name;  ///< "writing"
     const ToolCommand& command;
+    bool may_be_interrupted = true;  ///< false: it leaves the board in order
   };
   [[nodiscard]] Result<void> run(const Step& step, Values values, const Progress& progress,
                                  const Deadline& deadline) const;

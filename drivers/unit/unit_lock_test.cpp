@@ -109,8 +109,8 @@ TEST_F(Lock, TheTimeOfWaitingEnds) {
   EXPECT_GE(clock.now() - start, Milliseconds{50});
   EXPECT_EQ(told, 1);
   EXPECT_EQ(second.error().kind, ErrorKind::usage);
-  EXPECT_THAT(second.error().message,
-              testing::AllOf(HasSubstr(fmt::format("pid {}: ", ::getpid())), HasSubstr("still, and the time for waiting is over")));
+  EXPECT_THAT(second.error().message, testing::AllOf(HasSubstr(fmt::format("pid {}: ", ::getpid())),
+                                                     HasSubstr("still, and the time for waiting is over")));
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "nobody is left in the queue";
 }
 

@@ -56,7 +56,7 @@ Result<UsbPlugged> UsbBoard::enter_bootloader() {
   const auto there = watcher_.now();
   if (has_probe()) {
     console_.close();
-    const auto probe = watcher_.wait_arrival(config_.probe, 0, boot_deadline());
+    auto probe = watcher_.wait_arrival(config_.probe, 0, boot_deadline());
     if (!probe) return probe;
     if (const auto same = check_serial(*probe); !same) return fail(same.error());
     return probe;
@@ -95,7 +95,7 @@ Result<UsbPlugged> UsbBoard::force_bootloader() {
   if (!power_->can(PowerAction::boot_pin_on) || !cuts) {
     if (!there) return nothing_there();
     return fail(ErrorKind::unit,
-                "{} cannot be brought into its bootloader by console or USB, and the lab file names no boot pin "
+                "{} cannot be brought into its bootloader by console or USB, and no lab file names a boot pin "
                 "with power; hold BOOT0 and reset it, then run again",
                 there->text());
   }
@@ -117,31 +117,43 @@ Result<void> UsbBoard::cut_power() {
   console_.close();
   if (there) last_restart_ = there->arrival;
   if (auto off = switch_off(); !off) return off;
-  const bool runs_on = proves && console_answers();
+  const std::optional<bool> fell_silent = proves ? falls_silent() : std::nullopt;
   console_.close();
   if (auto on = switch_on_again(there); !on) return on;
-  if (runs_on) {
+  if (fell_silent && !*fell_silent) {
     return fail(ErrorKind::rig,
-                "the board at port {} answers by its console with its power off; the lab file's power commands do not switch it, or the "
-                "board is fed from elsewhere",
-                config_.info.port);
+                "the board at port {} answers by its console {} ms after its power went off; the lab file's power "
+                "commands do not switch it, or it is fed from elsewhere",
+                config_.info.port, departure_limit.count());
   }
-  cut_is_proven_ = cut_is_proven_ || proves;
+  cut_is_proven_ = cut_is_proven_ || fell_silent.value_or(false);
   return {};
+}
+
+std::optional<bool> UsbBoard::falls_silent() {
+  constexpr Milliseconds ask_again{100};
+  const Deadline deadline(clock_, departure_limit);  // it may live on its capacitors for a while
+  for (;;) {
+    if (!open_console()) return std::nullopt;
+    const auto answers = console_.synchronise(Deadline(clock_, answer_limit));
+    if (!answers) return answers.error().kind == ErrorKind::timeout ? std::optional<bool>(true) : std::nullopt;
+    if (deadline.expired()) return false;
+    (void)usb_.wait([] { return false; }, Deadline(clock_, ask_again));
+  }
 }
 
 void UsbBoard::remark_restart(const char* by) { evidence_.add("rig", "restarted", {{"by", by}}); }
 
 Result<void> UsbBoard::switch_off() {
   evidence_.add("rig", "power_cut", {});
-  return act(switches() ? PowerAction::off : PowerAction::cycle);
+  if (switches()) return act(PowerAction::off);
+  auto cycled = act(PowerAction::cycle);
+  if (cycled && probe_stays()) remark_restart("power");
+  return cycled;
 }
 
 Result<void> UsbBoard::switch_on_again(const std::optional<UsbPlugged>& there) {
-  if (!switches()) {
-    if (probe_stays()) remark_restart("power");
-    return {};
-  }
+  if (!switches()) return {};
   const bool must_leave = !probe_stays();
   if (there && must_leave && !watcher_.wait_left(there->arrival, Deadline(clock_, departure_limit))) {
     (void)act(PowerAction::on);
@@ -191,6 +203,8 @@ Result<void> UsbBoard::start_application(std::unique_ptr<Flasher> flasher) {
   const auto left = flasher->start(config_.flasher.base, Deadline(clock_, limit));
   flasher.reset();
   if (!left) return fail(left.error());
+  // What the former life did until the probe ended it is not the new one's; that one needs longer to boot and to
+  // connect than the tool to end.
   if (has_probe()) remark_restart("probe");
   return await_application(there->arrival);
 }
@@ -287,8 +301,12 @@ Result<void> UsbBoard::power_cycle() {
 }
 
 Result<void> UsbBoard::power_cycle_during(const std::function<void()>& work, Milliseconds after) {
-  if (probe_stays() && switches() && !cut_is_proven_) {
-    if (const auto cycled = power_cycle(); !cycled) return cycled;
+  if (probe_stays() && !switches()) {
+    return fail(ErrorKind::usage,
+                "behind a probe nothing shows when `cycle` takes the power away; name `on` and `off` in the lab file");
+  }
+  if (probe_stays() && !cut_is_proven_) {
+    if (auto cycled = power_cycle(); !cycled) return cycled;
   }
   const auto there = watcher_.now();
   if (!there) return nothing_there();

@@ -81,6 +81,8 @@ class UsbBoard {
   /// A probe may have power of its own, where the board's is not switched by its USB port.
   [[nodiscard]] bool probe_stays() const { return has_probe() && config_.power.hub.empty(); }
   [[nodiscard]] Result<void> cut_power();
+  /// Whether its console does, once its power is off; nullopt where that cannot be told.
+  [[nodiscard]] std::optional<bool> falls_silent();
   /// Evidence that its former life is over, where no device leaves the bus to show it.
   void remark_restart(const char* by);
   /// Power off; off and on in one go where the bench can do no more. Any thread.

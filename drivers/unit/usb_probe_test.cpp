@@ -1,5 +1,5 @@
-// A board that is seen through a probe alone: the application's own USB device plays the probe, so that the bench's hands
-// are what restarts it. Runs inside of virtual-lab with boards/virtual/lab.yaml.
+// A board that is seen through a probe alone: the application's own USB device plays the probe, so that the bench's
+// hands are what restarts it. Runs inside of virtual-lab with boards/virtual/lab.yaml.
 #include <csignal>
 
 #include <boost/json.hpp>
@@ -31,8 +31,10 @@ class BehindAProbe : public InVirtualLab {
     UsbUnitConfig config = common();
     config.bootloader = bootloader_id;
     config.application = application_id;
-    config.flasher = {
-        .protocol = "dfuse", .layout = "@Internal Flash /0x08000000/16*128Kg", .base = base, .max_bytes = max_image_bytes};
+    config.flasher = {.protocol = "dfuse",
+                      .layout = "@Internal Flash /0x08000000/16*128Kg",
+                      .base = base,
+                      .max_bytes = max_image_bytes};
     config.power = {.hub = "1", .port = 1, .boot_pin = hands + "boot-pin 1-1 {state}"};
     const auto board = made(config);
     const ImageRules rules{"stm32h7", {"hilmark", "bin"}, base, max_image_bytes, bootloader_id};
@@ -100,6 +102,32 @@ TEST_F(BehindAProbe, APowerCutIsMarkedAndProvenByItsConsole) {
   EXPECT_THAT(rig_kinds(mark), testing::IsSupersetOf({"power_cut", "restarted"}));
 }
 
+TEST_F(BehindAProbe, APowerSwitchMayActAfterItsCommandIsDone) {
+  UsbUnitConfig with = config();
+  with.power.off = "setsid " + with.power.off + " >/dev/null 2>&1 &";
+  const auto board = made(with);
+  ASSERT_TRUE(board->start());
+  const auto cycled = board->power_cycle();
+  EXPECT_TRUE(cycled) << cycled.error().message;
+}
+
+TEST_F(BehindAProbe, WithoutOnAndOffNoWorkIsCutShort) {
+  UsbUnitConfig with = config();
+  with.power = {.cycle = "true"};
+  const auto board = made(with);
+  bool worked = false;
+  const auto cut = board->cut_power_during(
+      [&]() -> Result<void> {
+        worked = true;
+        return {};
+      },
+      Milliseconds{0});
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().kind, ErrorKind::usage);
+  EXPECT_THAT(cut.error().message, HasSubstr("name `on` and `off` in the lab file"));
+  EXPECT_FALSE(worked);
+}
+
 TEST_F(BehindAProbe, CommandsThatCutNothingAreFound) {
   UsbUnitConfig with = config();
   with.power = {.on = "true", .off = "true"};
@@ -109,7 +137,7 @@ TEST_F(BehindAProbe, CommandsThatCutNothingAreFound) {
   ASSERT_FALSE(cycled);
   EXPECT_EQ(cycled.error().kind, ErrorKind::rig);
   EXPECT_THAT(cycled.error().message,
-              AllOf(HasSubstr("behind-a-probe"), HasSubstr("port 1-1"), HasSubstr("with its power off")));
+              AllOf(HasSubstr("behind-a-probe"), HasSubstr("port 1-1"), HasSubstr("after its power went off")));
   const auto cut = board->cut_power_during([] { return Result<void>(); }, Milliseconds{0});
   ASSERT_FALSE(cut) << "nor is it cut in the middle of work";
   EXPECT_EQ(cut.error().kind, ErrorKind::rig);

@@ -1,5 +1,5 @@
 // hilmark flash
-#include <csignal>
+#include <array>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +13,7 @@
 #include "drivers/unit/unit_lock.h"
 #include "drivers/usb/usb_recording.h"
 #include "harness/base/bytes.h"
+#include "harness/base/end_signals.h"
 #include "harness/base/evidence.h"
 #include "harness/base/write_all.h"
 #include "harness/cli/commands.h"
@@ -86,13 +87,11 @@ void tell_tool_output(const EvidenceLog& evidence) {
   }
 }
 
-/// While it lives, a signal that asks us to end leaves a tool the time to end in good order: a chip is not left halted,
-/// nor a probe busy. Made before there are other threads.
+/// While it lives, a signal that asks us to end leaves a tool the time to end in good order, and the board the time to
+/// be started again: no chip is left halted, no probe busy. Made before there are other threads.
 class OrderlyEnd {
  public:
   OrderlyEnd() {
-    sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, signal);
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     asked_.reset(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK));
     done_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -105,29 +104,31 @@ class OrderlyEnd {
     watcher_.join();
   }
 
-  /// As a shell has it for who was ended by the signal that asked us.
-  [[nodiscard]] int exit_status() const {
+  /// The signal that asks us to end; 0: none has come.
+  [[nodiscard]] int signal() {
     signalfd_siginfo asked{};
-    asked.ssi_signo = SIGINT;
-    (void)!::read(asked_.get(), &asked, sizeof asked);
-    return 128 + static_cast<int>(asked.ssi_signo);
+    if (signal_ == 0 && ::read(asked_.get(), &asked, sizeof asked) == sizeof asked) {
+      signal_ = static_cast<int>(asked.ssi_signo);
+    }
+    return signal_;
   }
 
  private:
-  static constexpr int grace_ms = 5000;  // more than a tool is given
+  static constexpr int grace_ms = 15'000;  // for a tool's end, and for another that starts the board
 
   void watch() {
     std::array<pollfd, 2> wake{{{done_.get(), POLLIN, 0}, {asked_.get(), POLLIN, 0}}};
     while (::poll(wake.data(), wake.size(), -1) < 0) {
     }
     if (wake[0].revents != 0) return;
-    // It stays pending, for whoever runs a tool sees it so.
-    fmt::print(stderr, "hilmark: ending what is under way; the flash may hold half of an image\n");
+    // It stays pending: whoever runs a tool sees it so.
+    fmt::print(stderr, "hilmark: asked to end; ending what is under way\n");
     if (::poll(wake.data(), 1, grace_ms) > 0) return;
-    ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // no tool runs that could end: so be it
+    ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // it takes too long: so be it
   }
 
-  sigset_t signals_{};
+  const sigset_t signals_ = end_signals();
+  int signal_ = 0;
   UniqueFd asked_;
   UniqueFd done_;
   std::thread watcher_;
@@ -138,11 +139,20 @@ struct Held {
   UnitLock lock;
   SystemClock clock;
   EvidenceLog evidence{clock};
+  std::optional<OrderlyEnd> orderly;      // of a tool
   std::unique_ptr<UsbRecorder> recorder;  // outlives what it is told by
   MadeUnit made;
 
   /// Whether all was recorded.
   [[nodiscard]] Result<void> recorded() const { return recorder == nullptr ? Result<void>() : recorder->trouble(); }
+  /// What the command ends with for `error`, of which all has been told that this knows.
+  [[nodiscard]] Result<int> failed(const Error& error, std::string_view remedy) {
+    tell_tool_output(evidence);
+    const int signal = orderly ? orderly->signal() : 0;
+    if (error.kind != ErrorKind::interrupted || signal == 0) return fail(error);
+    fmt::print(stderr, "hilmark: {}{}\n", printable(error.message), remedy);
+    return 128 + signal;  // as a shell has it
+  }
 };
 
 Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& arguments) {
@@ -152,6 +162,7 @@ Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& argum
   auto lock = UnitLock::acquire(lock_name(unit.port, unit.id), {.limit = arguments.wait, .on_wait = tell});
   if (!lock) return fail(lock.error(), "unit {}", unit.id);
   std::unique_ptr<Held> held(new Held{.lock = std::move(*lock)});
+  if (unit.flasher.protocol == "tool") held->orderly.emplace();
   if (!arguments.record.empty()) {
     auto created = UsbRecorder::create(arguments.record, held->clock);
     if (!created) return fail(created.error());
@@ -181,10 +192,7 @@ Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
     progress.unit_at(unit.id, rate.text(step, fraction));
     progress.redraw();
   });
-  if (!report) {
-    tell_tool_output((*held)->evidence);
-    return fail(report.error());
-  }
+  if (!report) return (*held)->failed(report.error(), "; its flash may hold half of an image: flash it anew");
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
   progress.line(
       fmt::format("{}: {} octets written{}{}, in {} ms{}", unit.id, report->bytes_written,
@@ -211,10 +219,7 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
   const auto held = take(unit, arguments);
   if (!held) return fail(held.error());
   const auto content = (*held)->made.unit->read_flash(unit.image.base, size);
-  if (!content) {
-    tell_tool_output((*held)->evidence);
-    return fail(content.error());
-  }
+  if (!content) return (*held)->failed(content.error(), "");
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
   // Not before: a reading that fails leaves what an earlier one brought.
   if (::ftruncate(file.get(), 0) != 0 || !write_all(file.get(), as_text(*content))) {
@@ -225,11 +230,16 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
 }
 
 Result<BenchUnit> find_unit(const Arguments& arguments) {
+  const PluggedChoice& plugged = arguments.plugged;
+  if (!plugged.board.empty() && !plugged.port.empty()) {
+    // All is said: whoever holds it now may have it away from the bus for a moment.
+    return read_plugged_unit(plugged.board, plugged.port, BoardFolders::of_environment());
+  }
   if (arguments.lab.empty()) {
     const auto usb = UsbContext::make();
     if (!usb) return fail(usb.error());
     const std::string chip = arguments.image.empty() ? "" : chip_named_by_image(arguments.image);
-    return find_plugged_unit(**usb, arguments.plugged, chip, BoardFolders::of_environment());
+    return find_plugged_unit(**usb, plugged, chip, BoardFolders::of_environment());
   }
   const Selection selection{.units = {arguments.unit}, .areas = {}, .cases = {}};
   auto bench = find_bench(arguments.lab, selection);
@@ -247,12 +257,7 @@ Result<int> flash(const Arguments& arguments) {
   const auto unit = find_unit(arguments);
   if (!unit) return fail(unit.error());
   if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
-  std::optional<OrderlyEnd> orderly;
-  if (unit->flasher.protocol == "tool" && !arguments.dry_run) orderly.emplace();
-  auto done = arguments.read.empty() ? write(*unit, arguments) : read(*unit, arguments);
-  if (done || !orderly || done.error().kind != ErrorKind::interrupted) return done;
-  fmt::print(stderr, "hilmark: {}\n", printable(done.error().message));
-  return orderly->exit_status();
+  return arguments.read.empty() ? write(*unit, arguments) : read(*unit, arguments);
 }
 
 }  // namespace

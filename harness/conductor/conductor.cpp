@@ -150,7 +150,8 @@ class Conductor {
       std::vector<std::string> command = parts_.worker_command;
       command.insert(command.end(), {bench_unit.id, folder.string()});
       WorkerOrders orders = orders_for(options_, prepared_, *unit.prepared);
-      // The time for waiting is that of the whole run; where others have used it up, this one is looked at all the same.
+      // The time for waiting is that of the whole run; where others have used it up, this one is looked at all the
+      // same.
       if (lock_deadline_) orders.wait_ms = std::max<std::int64_t>(1, lock_deadline_->left().count());
       auto link = WorkerLink::start({.command = command, .log = folder / "worker.log"}, std::move(orders));
       if (!link) return fail(link.error(), "unit {}", bench_unit.id);
@@ -262,7 +263,8 @@ class Conductor {
       unit.refused = Error{ErrorKind::usage, event.text("message")};
     } else if (event.type == "worker_done") {
       unit.said_done = true;
-      if (!event.flag("ok")) unit.lost = Error{ErrorKind::rig, event.text("message")};
+      // What a stop breaks off is nobody's failure.
+      if (!event.flag("ok") && !stop_) unit.lost = Error{ErrorKind::rig, event.text("message")};
     } else if (unit.state == UnitRun::State::running && log_ && !trouble_) {
       tell(unit, event);
       const BenchUnit& bench_unit = unit.unit();

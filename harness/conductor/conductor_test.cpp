@@ -164,8 +164,8 @@ TEST_F(Conducted, AUnitHeldByAnotherIsWaitedForWhereThatIsAsked) {
   const auto status = run({"good", "good-too"}, options);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind, ErrorKind::usage);
-  EXPECT_THAT(status.error().message,
-              AllOf(HasSubstr("unit good"), HasSubstr(fmt::format("pid {}", ::getpid())), HasSubstr("time for waiting is over")));
+  EXPECT_THAT(status.error().message, AllOf(HasSubstr("unit good"), HasSubstr(fmt::format("pid {}", ::getpid())),
+                                            HasSubstr("time for waiting is over")));
   EXPECT_THAT(text("terminal"), HasSubstr(fmt::format("unit good is held by pid {}", ::getpid())));
 }
 

@@ -57,8 +57,9 @@ class Bootloaders(unittest.TestCase):
         self.assertEqual((pathlib.Path(self.folder.name) / "alone").read_bytes(), GOLDEN["picoboot"].read_bytes()[:4097])
         for words, said in (
             ((), "several boards are plugged in: 0483:df11.* at port 1-1, .*; choose one with --port or --serial"),
+            (("--board", "virtual_rp2040", "--serial", "B0001"), "nothing is plugged in that is board virtual_rp2040, serial B0001"),
             (("--port", "1-9"), "nothing is plugged in that is port 1-9; plugged: 0483:df11"),
-            (("--board", "virtual_rp2040", "--port", "1-1"), "nothing is plugged in that is board virtual_rp2040, port 1-1"),
+            (("--board", "virtual_rp2040", "--port", "1-1"), "it was built for stm32h7, the board has rp2040"),
             (("--port", "1-1"), "at port 1-1 may be virtual_dfu_util, virtual_stm32h7; choose with --board"),
             (("--board", "virtual_stm32h9"), "virtual_stm32h7"),
             (("--lab", self.lab), "--lab requires --unit"),

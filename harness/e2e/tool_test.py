@@ -164,15 +164,45 @@ class Tool(unittest.TestCase):
     def test_asked_to_end_it_lets_the_tool_end_in_good_order(self):
         os.mkfifo(self.folder / "begun")
         script = self.folder / "burner.sh"
-        script.write_text(f"trap 'echo parked >{self.folder}/parked; exit 1' TERM; echo at it\n"
+        script.write_text(f"trap 'echo parking the chip; echo parked >{self.folder}/parked; exit 1' TERM; echo at it\n"
                           f"echo begun >{self.folder}/begun; sleep 600 & wait\n")
-        self.by_dfu_util(write={"command": ["sh", str(script), "{image}"]})
-        done = self.among_the_boards(f"{self.flash()} & read line <{self.folder}/begun; kill -TERM $!; wait $!")
-        self.assertEqual(done.returncode, 143, done.stderr)
-        self.assertIn("ending what is under way", done.stderr)
-        self.assertRegex(done.stderr, r"sh was ended in writing, since hilmark was asked to end; .*'at it'")
-        self.assertTrue((self.folder / "parked").exists(), "it was killed")
+        slow = {"command": ["sh", str(script), "{image}"]}
+        for signal, status in (("TERM", 143), ("INT", 143)):  # a shell's background job ignores SIGINT
+            with self.subTest(signal):
+                self.by_dfu_util(write=slow)
+                send = f"kill -INT $!; kill -TERM $!" if signal == "INT" else "kill -TERM $!"
+                done = self.among_the_boards(f"{self.flash()} & read line <{self.folder}/begun; {send}; wait $!")
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn("asked to end; ending what is under way", done.stderr)
+                self.assertRegex(done.stderr, r"sh was ended in writing, since hilmark was asked to end; .*'parking the chip'"
+                                              r"; its flash may hold half of an image")
+                self.assertTrue((self.folder / "parked").exists(), "it was killed")
+                (self.folder / "parked").unlink()
         self.assertEqual(lab.processes_with("sleep 600"), {})
+
+    def test_a_reading_that_is_broken_off_leaves_the_application_running(self):
+        os.mkfifo(self.folder / "begun")
+        script = self.folder / "reader.sh"
+        script.write_text(f"echo begun >{self.folder}/begun; sleep 600 & wait\n")
+        first = self.flash()
+        self.by_dfu_util(read={"command": ["sh", str(script), "{output}"]})
+        read = " ".join(lab.hilmark("flash", "--lab", self.lab, "--unit", "by-tool", "--read", self.folder / "back"))
+        done = self.among_the_boards(f"{first}; {read} & read line <{self.folder}/begun; kill -TERM $!; status=0; wait $! || status=$?; "
+                                     f"{CTL} status 1-1; exit $status")
+        self.assertEqual(done.returncode, 143, done.stderr)
+        self.assertIn('"state":"application"', done.stdout.replace(" ", ""))
+
+    def test_a_run_that_is_broken_off_in_mid_flash_blames_nobody(self):
+        os.mkfifo(self.folder / "begun")
+        script = self.folder / "burner.sh"
+        script.write_text(f"echo begun >{self.folder}/begun; sleep 600 & wait\n")
+        self.by_dfu_util(write={"command": ["sh", str(script), "{image}"]})
+        out = self.folder / "out"
+        run = " ".join(lab.hilmark("run", "--lab", self.lab, "--out", out, "--case", "LIFE-06"))
+        done = self.among_the_boards(f"{run} & read line <{self.folder}/begun; kill -TERM $!; wait $!")
+        self.assertEqual(done.returncode, 143, done.stderr)
+        judged = lab.Run(out, done.returncode, done.stderr)
+        self.assertEqual([e["outcome"] for e in judged.events("unit_finished")], ["interrupted"])
 
     def test_behind_a_probe_the_console_alone_tells_what_runs(self):
         # As a probe's: a serial port of the kernel's, found by the board's place.

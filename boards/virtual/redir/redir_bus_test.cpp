@@ -434,7 +434,7 @@ TEST_F(RedirTest, InterruptEndpointsAreListenedToUntilTheGuestStops) {
   auto notifier = std::make_shared<Notifier>();
   plug(notifier);
   connect();
-  guest->start_receiving(0x84);  // no such endpoint
+  guest->start_receiving(0x84);               // no such endpoint
   guest->start_receiving(CdcModel::data_in);  // bulk
   guest->start_receiving(CdcModel::notification_in);
   ASSERT_TRUE(run_until([&] { return guest->receiving_status.size() == 3; }));
