@@ -1,6 +1,7 @@
 // A board that is seen through a probe alone: the application's own USB device plays the probe, so that the bench's
 // hands are what restarts it. Runs inside of virtual-lab with boards/virtual/lab.yaml.
 #include <csignal>
+#include <future>
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
@@ -104,10 +105,15 @@ TEST_F(BehindAProbe, APowerCutIsMarkedAndProvenByItsConsole) {
 
 TEST_F(BehindAProbe, APowerSwitchMayActAfterItsCommandIsDone) {
   UsbUnitConfig with = config();
-  with.power.off = "setsid " + with.power.off + " >/dev/null 2>&1 &";
+  with.power.off = "true";
   const auto board = made(with);
   ASSERT_TRUE(board->start());
+  auto relay = std::async(std::launch::async, [this] {
+    const auto is_cut = [](const Evidence& piece) { return piece.kind == "power_cut"; };
+    if (evidence.wait_for(is_cut, 0, Deadline(clock, Milliseconds{10'000}))) ctl("power 1-1 off");
+  });
   const auto cycled = board->power_cycle();
+  relay.get();
   EXPECT_TRUE(cycled) << cycled.error().message;
 }
 

@@ -91,6 +91,14 @@ class Conductor {
     return {};
   }
 
+  /// Instead of run(): ends the workers, and with them all that they have started, so that their units are free.
+  void abandon() {
+    for (UnitRun& unit : units_) {
+      if (unit.link) (void)unit.link->end(Milliseconds{0});
+      unit.link.reset();
+    }
+  }
+
   void run() {
     while (!all_of(UnitRun::State::ended)) {
       if (!stop_) release_workers();
@@ -364,6 +372,7 @@ Result<int> conduct(const RunOptions& options, const ConductorParts& parts) {
   auto begun = conductor.prepare();
   if (begun) begun = conductor.begin();
   if (!begun) {
+    conductor.abandon();
     forget_out(*prepared);
     if (begun.error().kind != ErrorKind::interrupted) return fail(begun.error());
     // By the run's own deadline, while a unit was held by another.

@@ -145,6 +145,7 @@ TEST_F(Conducted, WhatAWorkerRefusesEndsTheRunBeforeItBegins) {
   EXPECT_EQ(status.error().kind, ErrorKind::usage);
   EXPECT_EQ(status.error().message, "port 8883 is taken");
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "out")) << "nothing is left behind";
+  EXPECT_TRUE(UnitLock::acquire(lock_name("", "good"))) << "its worker holds it still";
 }
 
 TEST_F(Conducted, AUnitHeldByAnotherIsToldWithItsHolder) {
