@@ -22,6 +22,8 @@ DfuAction DfuSeCore::request() {
   switch (now.kind) {
     case Kind::erase:
       return DfuSend{DfuRequest::download, 0, command(command_erase, now.address)};
+    case Kind::erase_all:
+      return DfuSend{DfuRequest::download, 0, Bytes{command_erase}};
     case Kind::set_address:
       return DfuSend{DfuRequest::download, 0, command(command_set_address, now.address)};
     case Kind::write:
@@ -72,6 +74,8 @@ std::string DfuSeCore::doing() const {
       return "bringing the bootloader to dfuIDLE";
     case Kind::erase:
       return fmt::format("erasing the sector at {:#010x}", now.address);
+    case Kind::erase_all:
+      return "erasing the whole flash";
     case Kind::set_address:
       return fmt::format("setting the address {:#010x}", now.address);
     case Kind::write:
@@ -115,6 +119,11 @@ std::vector<DfuSeOperation> dfuse_upload(std::uint32_t address, std::size_t size
   add_blocks(operations, Kind::read, address, size_bytes, transfer_bytes, {});
   operations.push_back({Kind::to_idle});
   return operations;
+}
+
+std::vector<DfuSeOperation> dfuse_erase_all() {
+  using Kind = DfuSeOperation::Kind;
+  return {{Kind::to_idle}, {Kind::erase_all}, {Kind::to_idle}};
 }
 
 std::vector<DfuSeOperation> dfuse_leave(std::uint32_t address) {

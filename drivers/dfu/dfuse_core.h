@@ -15,6 +15,7 @@ struct DfuSeOperation {
   enum class Kind {
     to_idle,      ///< out of whatever state, dfuERROR included, into dfuIDLE
     erase,        ///< the sector at `address`
+    erase_all,    ///< the whole flash at once
     set_address,  ///< the pointer that blocks count from
     write,        ///< `data` as block `block` (0, 1, 2 … from the pointer on)
     read,         ///< `size_bytes` of block `block`
@@ -50,6 +51,8 @@ class DfuSeCore final : public DfuMachine {
 /// The operations that read it.
 [[nodiscard]] std::vector<DfuSeOperation> dfuse_upload(std::uint32_t address, std::size_t size_bytes,
                                                        std::uint16_t transfer_bytes);
+/// The operations that erase the whole flash (AN3156: mass erase).
+[[nodiscard]] std::vector<DfuSeOperation> dfuse_erase_all();
 [[nodiscard]] std::vector<DfuSeOperation> dfuse_leave(std::uint32_t address);
 
 /// What one pointer can reach: wBlockNum has 16 bits, and data counts from 2.

@@ -30,6 +30,22 @@ TEST(DfuSeCore, ErasesAndWaitsForExactlyThePollTimeout) {
   EXPECT_TRUE(core.done());
 }
 
+TEST(DfuSeCore, ErasesTheWholeFlashByACommandWithoutAddress) {
+  Core core(dfuse_erase_all());
+  core.status(DfuState::idle);
+  EXPECT_TRUE(core.sends(DfuRequest::download, 0, {0x41}));
+  core.sent();
+  core.status(DfuState::download_busy, 0, 30'000);
+  EXPECT_TRUE(core.waits(30'000));
+  core.waited();
+  core.status(DfuState::download_idle);
+  core.status(DfuState::download_idle);
+  EXPECT_TRUE(core.sends(DfuRequest::abort, 0, {}));
+  core.sent();
+  core.status(DfuState::idle);
+  EXPECT_TRUE(core.done());
+}
+
 TEST(DfuSeCore, AZeroPollTimeoutMeansNoWaitAtAll) {
   Core core({{Kind::erase, 0}});
   core.sent();

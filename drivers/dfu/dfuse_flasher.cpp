@@ -89,6 +89,12 @@ Result<Bytes> DfuSeFlasher::read(std::uint32_t address, std::size_t size_bytes, 
   return run(dfuse_upload(address, size_bytes, transfer_bytes_), {"reading", progress}, deadline);
 }
 
+Result<void> DfuSeFlasher::erase_all(const Progress& progress, const Deadline& deadline) {
+  const auto erased = run(dfuse_erase_all(), {"erasing", progress}, deadline);
+  if (!erased) return fail(erased.error());
+  return {};
+}
+
 Result<void> DfuSeFlasher::start(std::uint32_t address, const Deadline& deadline) {
   const auto left = run(dfuse_leave(address), {"leaving", {}}, deadline);
   if (!left) return fail(left.error());

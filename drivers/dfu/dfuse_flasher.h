@@ -33,6 +33,7 @@ class DfuSeFlasher final : public Flasher {
   [[nodiscard]] Result<Bytes> read(std::uint32_t address, std::size_t size_bytes, const Progress& progress,
                                    const Deadline& deadline) override;
   [[nodiscard]] Result<void> start(std::uint32_t address, const Deadline& deadline) override;
+  [[nodiscard]] Result<void> erase_all(const Progress& progress, const Deadline& deadline) override;
 
  private:
   DfuSeFlasher(DfuPort& port, DfuSeMemory memory, std::uint16_t transfer_bytes, const Clock& clock)

@@ -56,6 +56,14 @@ class Tool : public testing::Test {
     const auto read = read_file(file);
     return read ? as_text(*read) : "";
   }
+  /// The process whose number stands in that file; killed, it takes its time to go.
+  void expect_gone(const std::string& pid_file) const {
+    const std::string pid = text_of(pid_file);
+    ASSERT_FALSE(pid.empty());
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(pid), 0)));
+    pollfd gone{process.get(), POLLIN, 0};
+    EXPECT_TRUE(!process || ::poll(&gone, 1, 5000) == 1) << "it runs on";
+  }
   [[nodiscard]] std::vector<std::string> said() const {
     std::vector<std::string> lines;
     for (const auto& piece : evidence.all([](const Evidence& one) { return one.kind == "tool_line"; })) {
@@ -213,20 +221,16 @@ TEST_F(Tool, OneThatHangsIsEndedWithAllThatItStarted) {
   EXPECT_EQ(error.kind, ErrorKind::rig);
   EXPECT_THAT(error.message, AllOf(HasSubstr("was not done with writing within 1500 ms, and was ended"),
                                    HasSubstr("the last that it said was 'at it'")));
-  const std::string pid = text_of(flash() + ".pid");
-  ASSERT_FALSE(pid.empty());
-  // Killed, it takes its time to go; without it there is nothing to wait for.
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(pid), 0)));
-  pollfd gone{process.get(), POLLIN, 0};
-  EXPECT_TRUE(!process || ::poll(&gone, 1, 5000) == 1) << "it runs on";
+  expect_gone(flash() + ".pid");
 }
 
 TEST_F(Tool, WhatItLeavesBehindIsNotWaitedForAndEnds) {
   ToolConfig with = config();
-  with.write = shell("cp {image} " + flash() + "; sleep 600 & echo done");
+  with.write = shell("cp {image} " + flash() + "; sleep 600 & echo $! > " + flash() + ".pid");
   const SteadyTime begin = clock.now();
   ASSERT_TRUE(written(with));
   EXPECT_LT(clock.now() - begin, Milliseconds{10'000});
+  expect_gone(flash() + ".pid");
 }
 
 TEST_F(Tool, TheCallersDeadlineHoldsToo) {

@@ -4,6 +4,10 @@
 
 namespace hilmark {
 
+Result<void> Flasher::erase_all(const Progress& /*progress*/, const Deadline& /*deadline*/) {
+  return fail(ErrorKind::usage, "this way of flashing has no mass erase; that is DfuSe's");
+}
+
 Result<void> compare_flash(const std::string& device, std::uint32_t address, ByteView written, ByteView read) {
   const auto [wanted, got] = std::mismatch(written.begin(), written.end(), read.begin(), read.end());
   if (wanted == written.end()) return {};

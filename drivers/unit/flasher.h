@@ -23,6 +23,9 @@ class Flasher {
                                            const Deadline& deadline) = 0;
   /// Leaves the bootloader for the application at `address`; a USB bootloader then leaves the bus.
   [[nodiscard]] virtual Result<void> start(std::uint32_t address, const Deadline& deadline) = 0;
+  /// All of the flash that the bootloader erases at once: application, identity and settings. Errors: as those of
+  /// write(); usage where this way of flashing has no such thing.
+  [[nodiscard]] virtual Result<void> erase_all(const Progress& progress, const Deadline& deadline);
   /// False: this bootloader lets its flash not be read, at no time.
   [[nodiscard]] virtual bool can_read() const { return true; }
 };

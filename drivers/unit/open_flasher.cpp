@@ -34,6 +34,9 @@ class Owning final : public Flasher {
   Result<void> start(std::uint32_t address, const Deadline& deadline) override {
     return flasher_.start(address, deadline);
   }
+  Result<void> erase_all(const Progress& progress, const Deadline& deadline) override {
+    return flasher_.erase_all(progress, deadline);
+  }
   [[nodiscard]] bool can_read() const override { return flasher_.can_read(); }
 
  private:

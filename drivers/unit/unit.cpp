@@ -64,6 +64,10 @@ std::string_view name_of(UnitKind kind) {
   return "unknown";
 }
 
+Result<void> Unit::erase_flash(const Progress& /*progress*/) {
+  return fail(ErrorKind::usage, "{} has no flash that could be erased", info().id);
+}
+
 Result<bool> Unit::cut_power_during(const std::function<Result<void>()>& /*work*/, Milliseconds /*after*/) {
   return fail(ErrorKind::usage, "{}: there is no power that could be cut while it works", info().id);
 }

@@ -138,6 +138,9 @@ class Unit {
   /// Writes the image, verifies it by reading it back, starts it and proves, by its build id said after a nonce of
   /// ours, that it is what runs.
   [[nodiscard]] virtual Result<FlashReport> flash(const FirmwareImage& image, const Progress& progress) = 0;
+  /// Erases all of its flash, identity and settings included, and leaves it in its bootloader. Errors as those of
+  /// flash(); usage where its bootloader has no mass erase.
+  [[nodiscard]] virtual Result<void> erase_flash(const Progress& progress);
   /// What the flash holds from `address` on. Leaves the application running, where there is one.
   [[nodiscard]] virtual Result<Bytes> read_flash(std::uint32_t address, std::size_t size) = 0;
   /// Brings it to life without touching its firmware: opens the console, or starts the process.

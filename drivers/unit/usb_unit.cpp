@@ -18,6 +18,7 @@ class UsbUnit final : public Unit {
   Result<FlashReport> flash(const FirmwareImage& image, const Progress& progress) override {
     return told("flashing", do_flash(image, progress));
   }
+  Result<void> erase_flash(const Progress& progress) override { return told("erasing the flash", do_erase(progress)); }
   Result<Bytes> read_flash(std::uint32_t address, std::size_t size) override {
     return told("reading the flash", do_read(address, size));
   }
@@ -96,6 +97,14 @@ class UsbUnit final : public Unit {
                    {"verified", report->verified},
                    {"duration_ms", report->duration.count()}});
     return report;
+  }
+
+  Result<void> do_erase(const Progress& progress) {
+    known_endpoint_.reset();
+    auto flasher = board_.open_flash();
+    if (!flasher) return fail(flasher.error());
+    evidence_.add("rig", "mass_erase", {});
+    return (*flasher)->erase_all(progress, Deadline(clock_, config_.flash_limit));
   }
 
   Result<Bytes> do_read(std::uint32_t address, std::size_t size) {

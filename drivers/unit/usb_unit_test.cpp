@@ -145,6 +145,19 @@ TEST_F(VirtualBoard, WhatWasFlashedRunsAndReadsBack) {
   EXPECT_TRUE(board->start()) << "the application runs again";
 }
 
+TEST_F(VirtualBoard, AMassEraseLeavesNothing) {
+  const auto board = flashed();
+  const auto erased = board->erase_flash({});
+  ASSERT_TRUE(erased) << erased.error().message;
+  EXPECT_THAT(kinds("rig"), Contains("mass_erase"));
+  const std::size_t size = image().content.size();
+  const auto back = board->read_flash(0x08000000, size);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, Bytes(size, 0xff));
+  EXPECT_EQ(board->start().error().kind, ErrorKind::unit) << "there is nothing to run";
+  EXPECT_TRUE(flashed());
+}
+
 TEST_F(VirtualBoard, AnotherBuildThanTheFlashedOneIsNotBelieved) {
   const auto board = unit();
   FirmwareImage lying = image();

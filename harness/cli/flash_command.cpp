@@ -34,6 +34,7 @@ struct Arguments {
   std::filesystem::path read;
   std::optional<std::uint32_t> bytes;
   Milliseconds wait{0};
+  bool mass_erase = false;
   bool dry_run = false;
 };
 
@@ -177,6 +178,29 @@ Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& argum
   return held;
 }
 
+/// Nothing but its bootloader is left of it then.
+Result<int> erase(const BenchUnit& unit, Held& held, RunProgress& progress) {
+  const auto erased = held.made.unit->erase_flash([&](std::string_view step, double fraction) {
+    progress.unit_at(unit.id, fmt::format("{} {:.0f} %", step, fraction * 100));
+    progress.redraw();
+  });
+  if (!erased) return held.failed(erased.error(), "");
+  progress.line(fmt::format("{}: all of its flash is erased", unit.id));
+  return 0;
+}
+
+Result<int> erase_alone(const BenchUnit& unit, const Arguments& arguments) {
+  if (arguments.dry_run) {
+    fmt::print("{}: would erase all of its flash by {}, at port {}; nothing was touched\n", unit.id, unit.flasher.by(),
+               unit.port);
+    return 0;
+  }
+  const auto held = take(unit, arguments);
+  if (!held) return fail(held.error());
+  RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
+  return erase(unit, **held, progress);
+}
+
 Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
   const auto image = load_image(unit, arguments.image);
   if (!image) return fail(image.error(), "unit {}", unit.id);
@@ -187,6 +211,9 @@ Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
   const auto held = take(unit, arguments);
   if (!held) return fail(held.error());
   RunProgress progress(stderr, RunProgress::look_of(stderr), 0);
+  if (arguments.mass_erase) {
+    if (auto erased = erase(unit, **held, progress); !erased || *erased != 0) return erased;
+  }
   StepRate rate((*held)->clock, image->content.size());
   const auto report = (*held)->made.unit->flash(*image, [&](std::string_view step, double fraction) {
     progress.unit_at(unit.id, rate.text(step, fraction));
@@ -251,13 +278,14 @@ Result<BenchUnit> find_unit(const Arguments& arguments) {
 }
 
 Result<int> flash(const Arguments& arguments) {
-  if (arguments.image.empty() && arguments.read.empty()) {
-    return fail(ErrorKind::usage, "expected an image to write, or --read FILE; got neither");
+  if (arguments.image.empty() && arguments.read.empty() && !arguments.mass_erase) {
+    return fail(ErrorKind::usage, "expected an image to write, --read FILE or --mass-erase; got none of them");
   }
   const auto unit = find_unit(arguments);
   if (!unit) return fail(unit.error());
   if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
-  return arguments.read.empty() ? write(*unit, arguments) : read(*unit, arguments);
+  if (!arguments.read.empty()) return read(*unit, arguments);
+  return arguments.image.empty() ? erase_alone(*unit, arguments) : write(*unit, arguments);
 }
 
 }  // namespace
@@ -294,6 +322,10 @@ void add_flash(CLI::App& app, Context& context) {
   command
       ->add_option("--record", arguments->record, "Write all control and bulk transfers there, one JSON object a line")
       ->type_name("FILE");
+  command
+      ->add_flag("--mass-erase", arguments->mass_erase,
+                 "Erase all of the flash first, identity and settings included (DfuSe); without an image, nothing else")
+      ->excludes(read);
   command->add_flag("--dry-run", arguments->dry_run,
                     "Check lab, unit and image, say what would be done, touch nothing");
   add_wait_option(*command, arguments->wait);

@@ -70,6 +70,20 @@ class Bootloaders(unittest.TestCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertRegex(done.stderr, said)
 
+    def test_a_mass_erase_is_dfuses(self):
+        back = pathlib.Path(self.folder.name) / "erased"
+        flash = lambda unit, *words: " ".join(lab.hilmark("flash", "--lab", self.lab, "--unit", unit, *words))
+        done = self.among_the_boards(f"{self.flash('dfuse')}; {flash('dfuse', '--mass-erase')}; {flash('dfuse', '--read', back)}; "
+                                     f"{self.flash('dfuse')} --mass-erase")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(set(back.read_bytes()), {0xff})
+        self.assertEqual(done.stderr.count("all of its flash is erased"), 2, done.stderr)
+        self.assertEqual(done.stderr.count(" runs\n"), 2, done.stderr)
+        for unit in ("dfu-tolerant", "picoboot"):
+            done = self.among_the_boards(flash(unit, "--mass-erase"))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("has no mass erase", done.stderr)
+
     def test_a_dry_run_touches_nothing(self):
         script = f"{self.flash('picoboot')} --dry-run; {lab.BUILD / 'virtual-lab'} ctl status {PORTS['picoboot']}"
         done = self.among_the_boards(script)
