@@ -41,6 +41,7 @@ std::string_view name_of(Capability capability) {
 
 std::vector<std::string> capability_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(capability_name_table));
   for (const auto& [value, name] : capability_name_table) names.emplace_back(name);
   return names;
 }
