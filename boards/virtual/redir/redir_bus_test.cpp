@@ -6,8 +6,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <usbredirparser.h>
 
 #include "boards/virtual/cdc_model.h"
@@ -16,7 +14,6 @@
 #include "boards/virtual/redir/redir_guest_testing.h"
 #include "boards/virtual/redir/redir_session.h"
 #include "boards/virtual/temporary_root.h"
-#include "boards/virtual/unix_socket.h"
 
 namespace virtual_lab {
 namespace {
