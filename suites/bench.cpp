@@ -176,13 +176,14 @@ Bench::PowerCut Bench::move_with_power_cut(const cloud::Place& place, Millisecon
   return cut_power_during([&] { return parts_.unit.set_endpoint(there); }, after);
 }
 
-void Bench::provision() {
+void Bench::provision(const std::function<void()>& once_signed) {
   if (!can(Capability::install)) {
     throw Inconclusive(
         fmt::format("{} offers no capability install, so the rig cannot give it an identity", info().id));
   }
   // A key that the rig made is good for as long as the unit lives; a unit that makes its own may have lost it.
   if (can(Capability::csr) || identity_.certificate_pem.empty()) make_identity();
+  if (once_signed) once_signed();
   check(install_identity(identity_));
   set_endpoint(address_of(account_a()));
   check(parts_.unit.connect());

@@ -72,7 +72,8 @@ class Bench {
   /// Moves it there; what it says if it will not take that, for it stays where it is then.
   [[nodiscard]] std::optional<std::string> refusal_of(const EndpointAddress& endpoint);
   /// Gives the unit an identity signed by the device authority, the trust anchor and its home endpoint, and starts it.
-  void provision();
+  /// `once_signed` is called between its certificate's signature and the installation.
+  void provision(const std::function<void()>& once_signed = {});
   /// Gives the unit another certificate, with another key where it does not keep its own; `place` knows it, and has the
   /// former one revoked. Returns the mark as reset_unit() does.
   std::uint64_t rotate_identity(const cloud::Place& place);
@@ -155,6 +156,9 @@ class Bench {
   void forget_registrations() { parts_.cloud.reset(); }
   /// Registers the device authority's CA: ACTIVE, auto-registering, with the JITP template or without one (JITR).
   void register_ca(const cloud::Place& place, cloud::CertificateMode mode, bool by_template = true);
+  /// The same unless the account has it already. Errors (usage): it has it in the other mode, or INACTIVE, or the cloud
+  /// does not take it.
+  [[nodiscard]] Result<void> ensure_ca(const cloud::Place& place, cloud::CertificateMode mode);
   /// What whoever listens to JITR's event does: the certificate gets its policy and becomes ACTIVE.
   void activate_certificate(const cloud::Place& place);
   /// The same, taken away again.
@@ -186,6 +190,8 @@ class Bench {
   /// The rig's own client is served at this moment, by name server and endpoint; if not, that is the rig's fault and
   /// ends the case so.
   void prove_endpoint_healthy();
+  /// The same where no world was laid out: account A knows the rig's own client for as long as that takes.
+  void prove_endpoint_healthy_as_guest();
 
   // --- what was seen
   [[nodiscard]] std::uint64_t now() const { return parts_.evidence.newest(); }  ///< "from here on"

@@ -44,6 +44,50 @@ void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode, 
   (void)rig_value(target.register_ca(request));
 }
 
+Result<void> Bench::ensure_ca(const cloud::Place& place, cloud::CertificateMode mode) {
+  cloud::CloudAccount& target = account(place);
+  const auto record = target.describe_ca(device_ca_id());
+  if (!record) {
+    try {
+      register_ca(place, mode);
+    } catch (const RigTrouble& refused) {
+      return fail(ErrorKind::usage, "account {} does not take the CA in {} mode: {}", place.account, name_of(mode),
+                  refused.what());
+    }
+    return {};
+  }
+  if (record->mode != mode) {
+    return fail(ErrorKind::usage, "account {} has this CA in {} mode already; delete it there first, or use that mode",
+                place.account, name_of(record->mode));
+  }
+  if (record->status != cloud::CaStatus::active) {
+    return fail(ErrorKind::usage, "account {} has this CA already, but it is {}; set it ACTIVE first", place.account,
+                name_of(record->status));
+  }
+  ensure_policy(target);
+  return {};
+}
+
+void Bench::prove_endpoint_healthy_as_guest() {
+  cloud::CloudAccount& home = account(account_a());
+  const auto record = rig_value(
+      home.register_certificate_without_ca(probe_identity_.certificate_pem, cloud::CertificateStatus::active));
+  struct Guest {
+    Guest(cloud::CloudAccount& host, std::string certificate) : home(host), id(std::move(certificate)) {}
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+    ~Guest() {
+      (void)home.detach_policy(std::string(allow_all_policy), id);
+      (void)home.update_certificate(id, cloud::CertificateStatus::inactive);
+      (void)home.delete_certificate(id, true);
+    }
+    cloud::CloudAccount& home;
+    const std::string id;
+  } const guest(home, record.id);
+  rig_value(home.attach_policy(std::string(allow_all_policy), record.id));
+  prove_endpoint_healthy();
+}
+
 void Bench::activate_certificate(const cloud::Place& place) {
   attach_policy(place);
   set_certificate_status(place, cloud::CertificateStatus::active);

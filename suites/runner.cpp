@@ -7,9 +7,9 @@
 #include <boost/json/array.hpp>
 #include <gtest/gtest.h>
 
-#include "fixtures/network/resolver.h"
 #include "suites/bench.h"
 #include "suites/case.h"
+#include "suites/unit_world.h"
 #include "suites/wall_clock_watch.h"
 
 namespace hilmark::suites {
@@ -257,21 +257,6 @@ void run_tests(Session& session, const RunSettings& settings) {
   [[maybe_unused]] const int status = RUN_ALL_TESTS();
 }
 
-/// Null where the unit has no network of its own.
-Result<std::unique_ptr<network::Resolver>> start_resolver(const RunSettings& settings, cloud::Cloud& cloud,
-                                                          EvidenceLog& evidence) {
-  if (settings.resolver.empty()) return nullptr;
-  auto resolver = network::Resolver::start({.address = settings.resolver}, evidence);
-  if (!resolver) return fail(resolver.error());
-  for (const std::string& account : settings.cloud.accounts) {
-    for (const std::string& region : settings.cloud.regions) {
-      const std::string name = cloud.account({account, region}).endpoint_name();
-      (*resolver)->add_name(name, {.address = cloud.listen_address(region)});
-    }
-  }
-  return resolver;
-}
-
 /// `runs` becomes true once the unit's firmware does.
 Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, const EventSink& sink, bool& runs) {
   const auto progress = [&](std::string_view step, double fraction) {
@@ -303,38 +288,13 @@ Result<void> make_ready(Unit& unit, Bench& bench, const RunSettings& settings, c
   return {};
 }
 
-/// While it lives, no private key gets from a console into evidence.
-class Screened {
- public:
-  Screened(EvidenceLog& evidence, KeyWatch& keys) : evidence_(evidence) {
-    evidence_.screen_speech([&keys](std::string_view said) { return keys.console_line(said); });
-  }
-  Screened(const Screened&) = delete;
-  Screened& operator=(const Screened&) = delete;
-  ~Screened() { evidence_.screen_speech({}); }
-
- private:
-  EvidenceLog& evidence_;
-};
-
 }  // namespace
 
 Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evidence, const Clock& clock,
                       const EventSink& sink, const std::function<bool()>& stop) {
-  const auto servers = pki::ServerAuthority::make(clock);
-  if (!servers) return fail(servers.error(), "making the server authority");
-  const auto devices = pki::DeviceAuthority::make(clock);
-  if (!devices) return fail(devices.error(), "making the device authority");
-  KeyWatch keys(evidence, clock);
-  const Screened screened(evidence, keys);
-  cloud::CloudConfig cloud_config = settings.cloud;
-  cloud_config.listen = [&keys](const cloud::Heard& heard) { keys.heard(heard); };
-  auto cloud = cloud::Cloud::start(cloud_config, *servers, evidence, clock);
-  if (!cloud) return fail(cloud.error());
-  const auto resolver = start_resolver(settings, **cloud, evidence);
-  if (!resolver) return fail(resolver.error());
-
-  Bench bench({unit, settings, evidence, clock, **cloud, *servers, *devices, keys, resolver->get()});
+  const auto world = UnitWorld::start(unit, settings, evidence, clock);
+  if (!world) return fail(world.error());
+  Bench& bench = (*world)->bench();
   evidence.on_added(EvidenceTap(sink, bench));
   bool runs = false;
   Result<void> outcome = make_ready(unit, bench, settings, sink, runs);
@@ -347,9 +307,8 @@ Result<void> run_unit(Unit& unit, const RunSettings& settings, EvidenceLog& evid
     run_tests(session, settings);
     outcome = session.lost() ? Result<void>(fail(*session.lost())) : Result<void>();
   }
-  // The unit and its console speak on; what listens ends here.
   evidence.on_added({});
-  cloud->reset();
+  (*world)->cloud().reset();
   return outcome;
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "drivers/unit/unit.h"
 #include "fixtures/cloud/cloud.h"
+#include "fixtures/pki/pki.h"
 #include "harness/base/evidence.h"
 
 namespace hilmark::suites {
@@ -28,6 +30,8 @@ struct RunSettings {
   std::string client_id;  ///< the identity's common name and MQTT client id
   /// The loopback address at which a name server of the rig's answers the unit, at port 53; empty: there is none.
   std::string resolver;
+  /// Who signs the unit's certificates; null: an authority made for this run.
+  std::shared_ptr<const pki::DeviceAuthority> devices;
   std::filesystem::path key_history;  ///< public keys of the lab's units (KeyHistory's file); empty: none is kept
 };
 

@@ -50,6 +50,12 @@ bool Console::is_open() const {
   return port_ != nullptr && !closed_;
 }
 
+std::optional<Error> Console::fault() const {
+  const std::lock_guard lock(mutex_);
+  if (port_ == nullptr || !closed_ || closed_->kind != ErrorKind::unit) return std::nullopt;
+  return closed_;
+}
+
 std::uint64_t Console::lines_heard() const {
   const std::lock_guard lock(mutex_);
   return lines_;

@@ -30,6 +30,8 @@ class Console {
   [[nodiscard]] Result<void> open(const ConsoleOpener& opener);
   void close();
   [[nodiscard]] bool is_open() const;
+  /// What the unit itself did wrong (kind unit: it stalled, it sent too much) so that its console ended; until close().
+  [[nodiscard]] std::optional<Error> fault() const;
   /// How many lines have come since it was opened, believed or not.
   [[nodiscard]] std::uint64_t lines_heard() const;
 

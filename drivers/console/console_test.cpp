@@ -254,6 +254,19 @@ TEST_F(ConsoleTest, APortThatClosesEndsTheWaitAtOnceAsTheRigsTrouble) {
   EXPECT_TRUE(console.say_last("reset")) << "a board that resets at once has no time to answer";
 }
 
+TEST_F(ConsoleTest, WhatTheUnitEndedItByIsToldUntilItIsClosed) {
+  ASSERT_TRUE(console.open(firmware.opener()));
+  EXPECT_FALSE(console.fault());
+  firmware.callbacks.on_closed({ErrorKind::rig, "0483:5740 has left the bus"});
+  EXPECT_FALSE(console.fault()) << "to be unplugged is no fault of the unit's";
+  ASSERT_TRUE(console.open(firmware.opener()));
+  firmware.callbacks.on_closed({ErrorKind::unit, "0483:5740 refused the request (stall)"});
+  ASSERT_TRUE(console.fault());
+  EXPECT_THAT(console.fault()->message, HasSubstr("stall"));
+  console.close();
+  EXPECT_FALSE(console.fault());
+}
+
 TEST_F(ConsoleTest, OpenedAnewNothingOfBeforeIsBelieved) {
   ASSERT_TRUE(console.open(firmware.opener()));
   ASSERT_TRUE(console.say("ping"));

@@ -263,6 +263,10 @@ Result<void> UsbBoard::check_serial(const UsbPlugged& there) const {
 
 Result<void> UsbBoard::ready() {
   if (console_.is_open()) return {};
+  if (const auto fault = console_.fault()) {
+    console_.close();  // Told once; it is opened again for what comes next.
+    return fail(*fault);
+  }
   if (auto opened = open_console(); !opened) return opened;
   return console_.synchronise(Deadline(clock_, config_.info.timing.boot + answer_limit));
 }

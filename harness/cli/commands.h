@@ -23,6 +23,7 @@ void add_selfcheck(CLI::App& app, Context& context);
 void add_suites(CLI::App& app, Context& context);
 void add_boards(CLI::App& app, Context& context);
 void add_flash(CLI::App& app, Context& context);
+void add_provision(CLI::App& app, Context& context);
 void add_cloud(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 

@@ -268,13 +268,9 @@ Result<BenchUnit> find_unit(const Arguments& arguments) {
     const std::string chip = arguments.image.empty() ? "" : chip_named_by_image(arguments.image);
     return find_plugged_unit(**usb, plugged, chip, BoardFolders::of_environment());
   }
-  const Selection selection{.units = {arguments.unit}, .areas = {}, .cases = {}};
-  auto bench = find_bench(arguments.lab, selection);
+  auto bench = find_bench_of(arguments.lab, arguments.unit);
   if (!bench) return fail(bench.error());
-  for (BenchUnit& unit : bench->units) {
-    if (unit.id == arguments.unit) return std::move(unit);
-  }
-  return fail(ErrorKind::usage, "no unit `{}` in {}", arguments.unit, arguments.lab.string());
+  return std::move(bench->units.front());
 }
 
 Result<int> flash(const Arguments& arguments) {

@@ -50,6 +50,7 @@ int main_of(int argument_count, char** arguments) {
   add_suites(app, context);
   add_boards(app, context);
   add_flash(app, context);
+  add_provision(app, context);
   add_cloud(app, context);
   add_report(app, context);
   app.add_subcommand("version", "Say the version")->callback([&] {

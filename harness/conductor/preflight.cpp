@@ -123,6 +123,23 @@ Result<Bench> find_bench(const std::filesystem::path& lab, const Selection& sele
   return bench;
 }
 
+Result<Bench> find_bench_of(const std::filesystem::path& lab, const std::string& id) {
+  auto bench = find_bench(lab, {.units = {id}, .areas = {}, .cases = {}});
+  if (!bench) return bench;
+  std::vector<std::string> ids;
+  for (const BenchUnit& unit : bench->units) ids.push_back(unit.id);
+  std::erase_if(bench->units, [&](const BenchUnit& unit) { return unit.id != id; });
+  if (!bench->units.empty()) return bench;
+  return fail(ErrorKind::usage, "no unit `{}` in {}{}", printable(id), lab.string(), suggestion(id, ids));
+}
+
+Result<Machine> look_at_machine(const Clock& clock) {
+  if (auto right = check_clock(clock); !right) return fail(right.error());
+  auto mosquitto = cloud::find_broker_program();
+  if (!mosquitto) return fail(mosquitto.error());
+  return Machine{.mosquitto = std::move(*mosquitto), .namespaces = namespaces_allowed().has_value()};
+}
+
 /// The units that an image given for all goes to: those of the chip that it names. One that names none, or a chip that
 /// no unit has, goes to all, where loading it tells what is wrong.
 std::vector<const BenchUnit*> units_for(const std::string& image, const std::vector<const BenchUnit*>& units) {
@@ -193,11 +210,9 @@ Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<sui
     const std::string image = (*firmware)[unit_plan.unit->id];
     run.units.push_back({.plan = std::move(unit_plan), .firmware = image});
   }
-  if (auto right = check_clock(clock); !right) return fail(right.error());
-  auto mosquitto = cloud::find_broker_program();
-  if (!mosquitto) return fail(mosquitto.error());
-  run.mosquitto = std::move(*mosquitto);
-  run.namespaces = namespaces_allowed().has_value();
+  auto machine = look_at_machine(clock);
+  if (!machine) return fail(machine.error());
+  run.machine = std::move(*machine);
   run.seed = options.seed ? *options.seed : static_cast<std::int64_t>(std::random_device()());
   run.id = run_id(clock);
   run.default_out = !options.out;

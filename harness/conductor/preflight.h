@@ -17,6 +17,14 @@ struct PreparedUnit {
   std::string firmware;  ///< image to flash; empty: none
 };
 
+/// What a worker needs of this machine.
+struct Machine {
+  std::string mosquitto;   ///< the broker's program
+  bool namespaces = true;  ///< whether it lets us make them
+};
+/// Errors (usage): its clock is wrong, or there is no broker.
+[[nodiscard]] Result<Machine> look_at_machine(const Clock& clock);
+
 struct PreparedRun {
   std::unique_ptr<Bench> bench;  ///< that the plans point into
   std::vector<PreparedUnit> units;
@@ -25,12 +33,14 @@ struct PreparedRun {
   bool made_out = false;      ///< this run has made it
   bool default_out = false;   ///< out/latest shall point to it
   std::int64_t seed = 0;
-  std::string mosquitto;
-  bool namespaces = true;
+  Machine machine;
 };
 
 /// The lab with all of its units found: virtual units in the lab around us, USB units by their serial numbers.
 [[nodiscard]] Result<Bench> find_bench(const std::filesystem::path& lab, const Selection& selection);
+
+/// The same with that one of its units alone. Errors (usage) as those of find_bench(), and where it has no such unit.
+[[nodiscard]] Result<Bench> find_bench_of(const std::filesystem::path& lab, const std::string& id);
 
 /// The checked image for each unit: the option's, else the lab file's.
 [[nodiscard]] Result<std::map<std::string, std::string>> choose_firmware(const std::vector<const BenchUnit*>& units,

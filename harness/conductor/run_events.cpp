@@ -75,8 +75,8 @@ WorkerOrders orders_for(const RunOptions& options, const PreparedRun& run, const
           .regions = run.bench->regions,
           .firmware = unit.firmware,
           .folder = {},
-          .mosquitto = run.mosquitto,
-          .namespaces = run.namespaces,
+          .mosquitto = run.machine.mosquitto,
+          .namespaces = run.machine.namespaces,
           .wait_ms = options.wait.count(),
           .key_history = options.key_history.value_or(key_history_of(options.lab)).string()};
 }

@@ -1,4 +1,4 @@
-// What the rig's own workers do: the catalogue's cases on a real, virtual or process unit.
+// What the rig's own workers do: the catalogue's cases on a real, virtual or process unit, or its provisioning alone.
 #pragma once
 
 #include <memory>

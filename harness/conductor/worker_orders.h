@@ -11,6 +11,16 @@
 
 namespace hilmark {
 
+/// For `hilmark provision`.
+struct ProvisionOrders {
+  std::string mode;        ///< "DEFAULT" or "SNI_ONLY"; empty: the worker is a run's
+  std::string ca, ca_key;  ///< the vendor's own, PEM files; empty: those in `out`, made if there are none
+  std::string state;       ///< the cloud's state file; empty: it keeps nothing
+  std::string client_id;   ///< and the certificate's common name
+  std::string out;         ///< folder for what is not secret, and for a CA that is made
+};
+BOOST_DESCRIBE_STRUCT(ProvisionOrders, (), (mode, ca, ca_key, state, client_id, out))
+
 struct WorkerOrders {
   BenchUnit unit;
   std::vector<std::string> cases;  ///< ids, in the catalogue's order
@@ -25,10 +35,11 @@ struct WorkerOrders {
   bool namespaces = true;    ///< whether this machine lets us make them
   std::int64_t wait_ms = 0;  ///< for a unit that another holds; 0: not at all, LockWait::for_ever: for ever
   std::string key_history;   ///< file; empty: none is kept
+  ProvisionOrders provision = {};
 };
 BOOST_DESCRIBE_STRUCT(WorkerOrders, (),
                       (unit, cases, rounds, long_time, seed, accounts, regions, firmware, folder, mosquitto, namespaces,
-                       wait_ms, key_history))
+                       wait_ms, key_history, provision))
 
 /// One line of JSON, with LF.
 [[nodiscard]] std::string orders_line(const WorkerOrders& orders);

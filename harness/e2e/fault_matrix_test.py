@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Every fault of a virtual board, by protocol, met by `hilmark flash` and by a whole run: told for what it is, in bounded time, over
-once the fault is gone, and no other unit the worse for it. Writes fault_matrix.md into the build folder."""
+"""Every fault of a virtual board, by protocol, met by `hilmark flash`, by `hilmark provision` and by a whole run: told for what it
+is, in bounded time, over once the fault is gone, and no other unit the worse for it. Writes fault_matrix.md into the build
+folder."""
 
 import concurrent.futures
 import json
@@ -38,44 +39,42 @@ ALL = tuple(UNITS)
 
 
 class Fault:
-    """What `hilmark flash` ends with, and says of it; and the verdict of a run's first case, where one is made."""
+    """What `hilmark flash` ends with, and says of it; what `hilmark provision` ends with, of a board that has its firmware already;
+    and the verdict of the first case of a run, which flashes and provisions it: unless told otherwise as flashing decides."""
 
-    def __init__(self, text, units, status, said="", run=None):
-        self.text, self.units, self.status, self.said, self.run = text, units, status, said, run
+    def __init__(self, text, units, flash, said="", provision=DONE, run=None):
+        self.text, self.units, self.flash, self.said, self.provision = text, units, flash, said, provision
+        self.run = run or {DONE: "pass", DEVICE: "inconclusive", SET_UP: "error", BENCH: "error"}[flash]
 
 
 FAULTS = [
-    Fault("stall-at=6", ALL, DEVICE, "refused", run="inconclusive"),
-    Fault("silent-at=6", ALL, DEVICE, "did not answer", run="inconclusive"),
-    Fault("busy-ms=70000", DFU, DEVICE, "too long", run="inconclusive"),
-    Fault("busy-ms=70000", ("picoboot",), DEVICE, "did not answer", run="inconclusive"),
-    Fault("busy-ms=30", ALL, DONE, run="pass"),
-    Fault("lie-poll", DFU, DONE, run="pass"),
-    *(Fault(f"status={name}@3", DFU, DEVICE, name, run="inconclusive" if name == "errVERIFY" else None) for name in DFU_STATUS),
-    *(Fault(f"status={name}@4", ("picoboot",), DEVICE, text, run="inconclusive" if name == "BAD_ALIGNMENT" else None)
-      for name, text in PICOBOOT_STATUS.items()),
-    Fault("short-upload@3", ("dfuse",), DEVICE, r"it sent \d+ of the \d+ bytes asked for", run="inconclusive"),
-    Fault("short-upload@3", ("dfu-tolerant",), DEVICE, r"what was written: \d+ of \d+ bytes read back", run="inconclusive"),
-    Fault("corrupt-flash@0x08000100", DFU, DEVICE, "does not hold what was written", run="inconclusive"),
-    Fault("corrupt-flash@0x10000100", ("picoboot",), DEVICE, "does not hold what was written", run="inconclusive"),
-    Fault("return-late-ms=1500", ALL, DONE, run="pass"),
-    Fault("return-never", ALL, BENCH, "did not come back: .*; check cable, power and port", run="error"),
-    Fault("app-serial=B0999", ALL, SET_UP, "is another unit: the lab file says serial B000", run="error"),
-    Fault("layout-garbage", ("dfuse",), SET_UP, "has no memory that holds 0x08000000, only: @Internal Flash /0x0800zz00", run="error"),
-    *(Fault(f"descriptors={how}", ALL, DEVICE, "describes itself wrongly", run="inconclusive" if how == "cut" else None)
-      for how in ("cut", "zero-length", "many-interfaces")),
+    Fault("stall-at=6", ALL, DEVICE, "refused"),
+    Fault("silent-at=6", ALL, DEVICE, "did not answer"),
+    Fault("busy-ms=70000", DFU, DEVICE, "too long"),
+    Fault("busy-ms=70000", ("picoboot",), DEVICE, "did not answer"),
+    Fault("busy-ms=30", ALL, DONE),
+    Fault("lie-poll", DFU, DONE),
+    *(Fault(f"status={name}@3", DFU, DEVICE, name) for name in DFU_STATUS),
+    *(Fault(f"status={name}@4", ("picoboot",), DEVICE, text) for name, text in PICOBOOT_STATUS.items()),
+    Fault("short-upload@3", ("dfuse",), DEVICE, r"it sent \d+ of the \d+ bytes asked for"),
+    Fault("short-upload@3", ("dfu-tolerant",), DEVICE, r"what was written: \d+ of \d+ bytes read back"),
+    Fault("corrupt-flash@0x08000100", DFU, DEVICE, "does not hold what was written"),
+    Fault("corrupt-flash@0x10000100", ("picoboot",), DEVICE, "does not hold what was written"),
+    Fault("return-late-ms=1500", ALL, DONE),
+    Fault("return-never", ALL, BENCH, "did not come back: .*; check cable, power and port"),
+    Fault("app-serial=B0999", ALL, SET_UP, "is another unit: the lab file says serial B000", provision=SET_UP),
+    Fault("layout-garbage", ("dfuse",), SET_UP, "has no memory that holds 0x08000000, only: @Internal Flash /0x0800zz00"),
+    *(Fault(f"descriptors={how}", ALL, DEVICE, "describes itself wrongly") for how in ("cut", "zero-length", "many-interfaces")),
     Fault("descriptors=zero-transfer-size", DFU, DEVICE, "describes itself wrongly.*wTransferSize 0"),
-    Fault("app-stall-at=3", ALL, DEVICE, r"refused the request \(stall\)"),
-    Fault("app-silent-at=3", ALL, DEVICE, "did not answer", run="inconclusive"),
-    *(Fault(f"app-unplug-at={at}", ALL, BENCH, GONE, run="error") for at in (2, 5)),
+    Fault("app-stall-at=3", ALL, DEVICE, r"refused the request \(stall\)", provision=DEVICE),
+    Fault("app-silent-at=3", ALL, DEVICE, "did not answer", provision=DEVICE),
+    *(Fault(f"app-unplug-at={at}", ALL, BENCH, GONE, provision=BENCH) for at in (2, 5)),
     # Provisioning comes that late.
-    *(Fault(f"app-unplug-at={at}", ALL, DONE, run="error") for at in (20, 40)),
-    *(Fault(f"unplug-at={at}", ("dfuse",), BENCH, GONE, run="error" if at == 30 else None)
+    *(Fault(f"app-unplug-at={at}", ALL, DONE, provision=BENCH, run="error") for at in (20, 30)),
+    *(Fault(f"unplug-at={at}", ("dfuse",), BENCH, GONE)
       for at in (1, 2, 3, 4, 5, 7, 9, 12, 15, 18, 22, 26, 30, 35, 40, 48, 56, 64, 80, 96)),
-    *(Fault(f"unplug-at={at}", ("dfu-tolerant",), BENCH, GONE, run="error" if at == 30 else None)
-      for at in (1, 2, 3, 4, 6, 8, 11, 15, 20, 26, 30, 36, 48, 64, 90)),
-    *(Fault(f"unplug-at={at}", ("picoboot",), BENCH, GONE, run="error" if at == 30 else None)
-      for at in (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 200, 400)),
+    *(Fault(f"unplug-at={at}", ("dfu-tolerant",), BENCH, GONE) for at in (1, 2, 3, 4, 6, 8, 11, 15, 20, 26, 30, 36, 48, 64, 90)),
+    *(Fault(f"unplug-at={at}", ("picoboot",), BENCH, GONE) for at in (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 200, 400)),
 ]
 RUN_CASES = ("LIFE-06", "SNI-01", "MODE-01")
 LIMIT_S = 120
@@ -110,6 +109,10 @@ def flash(lab_file, unit, image):
     return hilmark("flash", "--lab", lab_file, "--unit", unit, image)
 
 
+def provision(lab_file, unit, out):
+    return hilmark("provision", "--lab", lab_file, "--unit", unit, "--account", "111111111111", "--mode", "DEFAULT", "--out", out)
+
+
 def run(lab_file, unit, out):
     cases = [word for case in RUN_CASES for word in ("--case", case)]
     done = hilmark("run", "--lab", lab_file, "--unit", unit, "--out", out, *cases)
@@ -122,15 +125,17 @@ def meet_all(lab_file, unit, folder):
     """All faults of one unit, one after the other, each with what became of the unit when the fault was gone."""
     port, image = UNITS[unit]
     met = []
+    flash(lab_file, unit, image)
     for number, fault in enumerate(fault for fault in FAULTS if unit in fault.units):
         row = {"unit": unit, "fault": fault.text}
+        replug(port, fault.text)
+        row["provision"] = provision(lab_file, unit, f"{folder}/{unit}")
         replug(port, fault.text)
         before = json.loads(ctl("status", port))["flash"]
         row["flash"] = flash(lab_file, unit, image)
         row["touched"] = json.loads(ctl("status", port))["flash"] != before
-        if fault.run is not None:
-            replug(port, fault.text)
-            row["run"] = run(lab_file, unit, f"{folder}/{unit}-{number}")
+        replug(port, fault.text)
+        row["run"] = run(lab_file, unit, f"{folder}/{unit}-{number}")
         replug(port)
         row["after"] = flash(lab_file, unit, image)
         met.append(row)
@@ -150,8 +155,6 @@ def among_the_boards(lab_file, folder):
 
 def short(row, what):
     """A cell of the table."""
-    if what not in row:
-        return "–"
     status = row[what]["status"]
     told = {DONE: "done", DEVICE: "the device", SET_UP: "the set-up", BENCH: "the bench"}.get(status, f"exit status {status}")
     if what == "run":
@@ -160,8 +163,9 @@ def short(row, what):
 
 
 def table(met):
-    lines = ["| unit | fault | flash | run | flash without it |", "|---|---|---|---|---|"]
-    lines += [f"| {row['unit']} | {row['fault']} | {short(row, 'flash')} | {short(row, 'run')} | {short(row, 'after')} |" for row in met]
+    columns = ("flash", "provision", "run", "after")
+    lines = ["| unit | fault | flash | provision | run | flash without it |", "|---|---|---|---|---|---|"]
+    lines += ["| " + " | ".join([row["unit"], row["fault"], *(short(row, what) for what in columns)]) + " |" for row in met]
     return "\n".join(lines) + "\n"
 
 
@@ -185,10 +189,11 @@ class FaultMatrix(unittest.TestCase):
                 row = rows[unit, fault.text]
                 with self.subTest(unit=unit, fault=fault.text):
                     said = fault.said.format(port=UNITS[unit][0])
-                    self.assertEqual(row["flash"]["status"], fault.status, row["flash"]["said"])
+                    self.assertEqual(row["flash"]["status"], fault.flash, row["flash"]["said"])
                     self.assertTrue(re.search(said, row["flash"]["said"]), f"{said}: {row['flash']['said']}")
-                    if fault.run is None:
-                        continue
+                    self.assertEqual(row["provision"]["status"], fault.provision, row["provision"]["said"])
+                    if fault.provision == fault.flash != DONE:
+                        self.assertTrue(re.search(said, row["provision"]["said"]), f"{said}: {row['provision']['said']}")
                     verdicts = row["run"]["verdicts"]
                     self.assertEqual(verdicts.get(RUN_CASES[0]), fault.run, row["run"])
                     self.assertEqual(row["run"]["status"], DONE if fault.run == "pass" else BENCH, row["run"])

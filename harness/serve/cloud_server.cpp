@@ -18,9 +18,9 @@
 #include "fixtures/cloud/registry/store.h"
 #include "harness/base/bytes.h"
 #include "harness/base/evidence.h"
+#include "harness/base/evidence_file.h"
 #include "harness/base/temporary_folder.h"
 #include "harness/serve/connection_story.h"
-#include "harness/serve/event_file.h"
 #include "harness/serve/jitr_hook.h"
 #include "harness/serve/ready_file.h"
 #include "harness/serve/serve_addresses.h"
@@ -42,7 +42,7 @@ sigset_t ending_signals() {
 class CloudServer {
  public:
   CloudServer(const ServeOptions& options, ServeConfig config, std::map<std::string, std::string> addresses,
-              TemporaryFolder folder, EventFile events, std::string mosquitto)
+              TemporaryFolder folder, EvidenceFile events, std::string mosquitto)
       : options_(options),
         config_(std::move(config)),
         addresses_(std::move(addresses)),
@@ -319,7 +319,7 @@ class CloudServer {
   const std::map<std::string, std::string> addresses_;
   const SystemClock clock_;
   TemporaryFolder folder_;
-  EventFile events_;
+  EvidenceFile events_;
   const std::string mosquitto_;
   ConnectionStories stories_;
   EvidenceLog evidence_;
@@ -347,8 +347,8 @@ Result<int> serve_cloud(const ServeOptions& options) {
   if (!addresses) return fail(addresses.error());
   auto mosquitto = cloud::find_broker_program();
   if (!mosquitto) return fail(mosquitto.error());
-  auto events = EventFile::open(options.events);
-  if (!events) return fail(events.error());
+  auto events = EvidenceFile::open(options.events);
+  if (!events) return fail(events.error(), "--events");
   auto folder = TemporaryFolder::make();
   if (!folder) return fail(folder.error());
   // An old one must not be taken for this cloud's.

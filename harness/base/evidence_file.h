@@ -1,4 +1,4 @@
-// `--events` of the cloud: every piece of evidence as a line (reports/events.md).
+// A file of evidence: every piece as a line (reports/events.md).
 #pragma once
 
 #include <filesystem>
@@ -7,13 +7,13 @@
 #include "harness/base/evidence.h"
 #include "harness/base/unique_fd.h"
 
-namespace hilmark::serve {
+namespace hilmark {
 
 /// Appends. Thread-safe as it is used: the evidence log calls one at a time.
-class EventFile {
+class EvidenceFile {
  public:
   /// Made if it is not there, for its owner alone. `path` empty: nothing is written. Errors (usage): why it cannot be.
-  [[nodiscard]] static Result<EventFile> open(const std::filesystem::path& path);
+  [[nodiscard]] static Result<EvidenceFile> open(const std::filesystem::path& path);
   /// Errors (rig): it cannot be written. That is told once; nothing is written from then on.
   [[nodiscard]] Result<void> write(const Evidence& piece);
 
@@ -22,4 +22,4 @@ class EventFile {
   std::filesystem::path path_;
 };
 
-}  // namespace hilmark::serve
+}  // namespace hilmark

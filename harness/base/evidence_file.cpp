@@ -1,4 +1,4 @@
-#include "harness/serve/event_file.h"
+#include "harness/base/evidence_file.h"
 
 #include <cerrno>
 
@@ -9,18 +9,18 @@
 #include "harness/base/clock.h"
 #include "harness/base/write_all.h"
 
-namespace hilmark::serve {
+namespace hilmark {
 
-Result<EventFile> EventFile::open(const std::filesystem::path& path) {
-  EventFile file;
+Result<EvidenceFile> EvidenceFile::open(const std::filesystem::path& path) {
+  EvidenceFile file;
   if (path.empty()) return file;
   file.path_ = path;
   file.fd_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!file.fd_) return fail(ErrorKind::usage, "--events {}: {}", path.string(), errno_text(errno));
+  if (!file.fd_) return fail(ErrorKind::usage, "{} cannot be written: {}", path.string(), errno_text(errno));
   return file;
 }
 
-Result<void> EventFile::write(const Evidence& piece) {
+Result<void> EvidenceFile::write(const Evidence& piece) {
   if (!fd_) return {};
   const boost::json::object event{{"v", 1},
                                   {"type", "evidence"},
@@ -37,4 +37,4 @@ Result<void> EventFile::write(const Evidence& piece) {
   return why;
 }
 
-}  // namespace hilmark::serve
+}  // namespace hilmark

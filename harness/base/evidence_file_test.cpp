@@ -1,4 +1,4 @@
-#include "harness/serve/event_file.h"
+#include "harness/base/evidence_file.h"
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
@@ -7,13 +7,13 @@
 #include "harness/base/bytes.h"
 #include "harness/base/temporary_folder.h"
 
-namespace hilmark::serve {
+namespace hilmark {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
 
-class TheEventFile : public testing::Test {
+class TheEvidenceFile : public testing::Test {
  protected:
   EvidencePtr seen(const char* kind) { return log_.add("endpoint", kind, {{"peer", "127.0.0.1"}}, 7); }
   SystemClock clock_;
@@ -21,10 +21,10 @@ class TheEventFile : public testing::Test {
   TemporaryFolder folder_ = std::move(TemporaryFolder::make().value());
 };
 
-TEST_F(TheEventFile, has_a_line_for_each_piece_of_evidence_and_keeps_what_it_had) {
+TEST_F(TheEvidenceFile, has_a_line_for_each_piece_of_evidence_and_keeps_what_it_had) {
   const auto path = folder_.path() / "events.jsonl";
   for (const char* kind : {"tcp_accepted", "closed"}) {
-    auto file = EventFile::open(path);
+    auto file = EvidenceFile::open(path);
     ASSERT_TRUE(file);
     ASSERT_TRUE(file->write(*seen(kind)));
   }
@@ -36,8 +36,8 @@ TEST_F(TheEventFile, has_a_line_for_each_piece_of_evidence_and_keeps_what_it_had
   EXPECT_EQ(boost::json::parse(text.substr(end + 1)).as_object().at("kind"), "closed");
 }
 
-TEST_F(TheEventFile, tells_once_that_its_disk_is_full) {
-  auto file = EventFile::open("/dev/full");
+TEST_F(TheEvidenceFile, tells_once_that_its_disk_is_full) {
+  auto file = EvidenceFile::open("/dev/full");
   ASSERT_TRUE(file);
   const auto written = file->write(*seen("closed"));
   ASSERT_FALSE(written);
@@ -45,10 +45,11 @@ TEST_F(TheEventFile, tells_once_that_its_disk_is_full) {
   EXPECT_TRUE(file->write(*seen("closed")));
 }
 
-TEST_F(TheEventFile, is_refused_where_it_cannot_be_made) {
-  EXPECT_THAT(EventFile::open(folder_.path() / "none" / "events").error().message, HasSubstr("--events"));
-  EXPECT_TRUE(EventFile::open("")->write(*seen("closed")));
+TEST_F(TheEvidenceFile, is_refused_where_it_cannot_be_made) {
+  EXPECT_THAT(EvidenceFile::open(folder_.path() / "none" / "events").error().message,
+              HasSubstr("none/events cannot be written"));
+  EXPECT_TRUE(EvidenceFile::open("")->write(*seen("closed")));
 }
 
 }  // namespace
-}  // namespace hilmark::serve
+}  // namespace hilmark
