@@ -36,6 +36,8 @@ PICOBOOT_STATUS = {
 }
 DFU = ("dfuse", "dfu-tolerant")
 ALL = tuple(UNITS)
+BOARDS = {"dfuse": "virtual_stm32h7", "dfu-tolerant": "virtual_dfu", "picoboot": "virtual_rp2040"}
+TWIN = "two boards with one serial number"
 
 
 class Fault:
@@ -121,6 +123,32 @@ def run(lab_file, unit, out):
     return done
 
 
+def erased_and_written(port):
+    flash_counts = json.loads(ctl("status", port))["flash"]
+    return sum(flash_counts["erases"]) + sum(flash_counts["programs"])
+
+
+def meet_a_twin(unit, other, folder):
+    """A lab that names the board by its serial number, and another board that has the same one."""
+    port, image = UNITS[unit]
+    serial = f"B000{port[-1]}"
+    by_serial = pathlib.Path(folder) / f"{unit}-by-serial.yaml"
+    by_serial.write_text(f"""version: 1
+cloud: {{accounts: ["111111111111", "222222222222"], regions: [us-east-1]}}
+units:
+  - {{id: {unit}, kind: usb, board: {BOARDS[unit]}, usb: {{serial: {serial}}}, network: {{rig_address: 127.0.0.1}}, firmware: {image.resolve()}}}
+""")
+    other_port = UNITS[other][0]
+    replug(other_port, f"app-serial={serial}")
+    before = [erased_and_written(each) for each in (port, other_port)]
+    row = {"unit": unit, "fault": TWIN, "flash": flash(by_serial, unit, image), "provision": provision(by_serial, unit, f"{folder}/{unit}"),
+           "run": run(by_serial, unit, f"{folder}/{unit}-twin")}
+    row["touched"] = [erased_and_written(each) for each in (port, other_port)] != before
+    replug(other_port)
+    row["after"] = flash(by_serial, unit, image)
+    return row
+
+
 def meet_all(lab_file, unit, folder):
     """All faults of one unit, one after the other, each with what became of the unit when the fault was gone."""
     port, image = UNITS[unit]
@@ -131,9 +159,9 @@ def meet_all(lab_file, unit, folder):
         replug(port, fault.text)
         row["provision"] = provision(lab_file, unit, f"{folder}/{unit}")
         replug(port, fault.text)
-        before = json.loads(ctl("status", port))["flash"]
+        before = erased_and_written(port)
         row["flash"] = flash(lab_file, unit, image)
-        row["touched"] = json.loads(ctl("status", port))["flash"] != before
+        row["touched"] = erased_and_written(port) != before
         replug(port, fault.text)
         row["run"] = run(lab_file, unit, f"{folder}/{unit}-{number}")
         replug(port)
@@ -149,8 +177,8 @@ def among_the_boards(lab_file, folder):
         while not all(unit.done() for unit in units):
             beside.append(flash(lab_file, BYSTANDER, BYSTANDER_IMAGE))
         met = [row for unit in units for row in unit.result()]
-    untouched = json.loads(ctl("status", UNTOUCHED))
-    (pathlib.Path(folder) / "met.json").write_text(json.dumps({"met": met, "beside": beside, "untouched": untouched}))
+    met += [meet_a_twin(unit, other, folder) for unit, other in zip(ALL, (*ALL[1:], ALL[0]))]
+    (pathlib.Path(folder) / "met.json").write_text(json.dumps({"met": met, "beside": beside, "untouched": erased_and_written(UNTOUCHED)}))
 
 
 def short(row, what):
@@ -200,8 +228,17 @@ class FaultMatrix(unittest.TestCase):
                     self.assertNotIn("fail", verdicts.values(), "none of these faults is one of the suite's cases")
 
     def test_another_unit_in_its_place_is_not_touched(self):
-        rows = [row for row in self.met if row["fault"].startswith("app-serial")]
-        self.assertEqual([row["touched"] for row in rows], [False] * len(UNITS), rows)
+        rows = [row for row in self.met if row["fault"].startswith("app-serial") or row["fault"] == TWIN]
+        self.assertEqual([row["touched"] for row in rows], [False] * 2 * len(UNITS), rows)
+
+    def test_of_two_boards_with_one_serial_number_neither_is_taken(self):
+        rows = [row for row in self.met if row["fault"] == TWIN]
+        self.assertEqual(len(rows), len(UNITS))
+        for row in rows:
+            for what in ("flash", "provision", "run"):
+                with self.subTest(unit=row["unit"], command=what):
+                    self.assertEqual(row[what]["status"], SET_UP, row[what]["said"])
+                    self.assertRegex(row[what]["said"], r"several devices have the serial number B000\d: .*; name the port instead")
 
     def test_each_is_over_with_the_fault(self):
         for row in self.met:
@@ -212,7 +249,7 @@ class FaultMatrix(unittest.TestCase):
         self.assertGreater(len(self.beside), 10)
         for flashed in self.beside:
             self.assertEqual(flashed["status"], DONE, flashed["said"])
-        self.assertEqual(sum(self.untouched["flash"]["erases"]) + sum(self.untouched["flash"]["programs"]), 0)
+        self.assertEqual(self.untouched, 0)
 
     def test_the_cable_goes_at_fifty_transfers(self):
         self.assertGreaterEqual(sum(len(fault.units) for fault in FAULTS if fault.text.startswith("unplug-at")), 50)
