@@ -13,7 +13,7 @@ bool rig_broke(const Evidence& piece) { return piece.source == "rig" && piece.ki
 std::string in_ms(Milliseconds time) { return fmt::format("{} ms", time.count()); }
 
 Bench::Bench(const BenchParts& parts)
-    : parts_(parts), probe_identity_(rig_value(parts.devices.make_device("hilmark-probe"))) {}
+    : parts_(parts), probe_identity_(rig_value(parts.devices.make_device(std::string(probe_name)))) {}
 
 void Bench::check(const Result<void>& done) {
   if (done) return;

@@ -48,6 +48,9 @@ struct BenchParts {
   network::Resolver* resolver = nullptr;  ///< none where the unit has no network of its own
 };
 
+/// The common name of the rig's own client.
+inline constexpr std::string_view probe_name = "hilmark-probe";
+
 class Bench {
  public:
   explicit Bench(const BenchParts& parts);

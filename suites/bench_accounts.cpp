@@ -1,5 +1,8 @@
 // The bench's accounts: what they know of the unit, and worlds made of several.
+#include <openssl/obj_mac.h>
+
 #include "fixtures/cloud/policy/policy.h"
+#include "fixtures/pki/certificate.h"
 #include "suites/bench.h"
 
 namespace hilmark::suites {
@@ -29,6 +32,17 @@ void ensure_policy(cloud::CloudAccount& account) {
   }
 }
 
+/// The rig's own clients, be it those of an attempt that was killed.
+void remove_guests(cloud::CloudAccount& account) {
+  for (const cloud::CertificateRecord& record : rig_value(account.list_certificates())) {
+    const auto certificate = pki::read_certificate(record.pem);
+    if (!certificate || pki::subject_attribute(certificate->get(), NID_commonName) != probe_name) continue;
+    for (const std::string& policy : record.policies) rig_value(account.detach_policy(policy, record.id));
+    rig_value(account.update_certificate(record.id, cloud::CertificateStatus::inactive));
+    rig_value(account.delete_certificate(record.id, true));
+  }
+}
+
 }  // namespace
 
 void Bench::register_ca(const cloud::Place& place, cloud::CertificateMode mode, bool by_template) {
@@ -51,41 +65,33 @@ Result<void> Bench::ensure_ca(const cloud::Place& place, cloud::CertificateMode 
     try {
       register_ca(place, mode);
     } catch (const RigTrouble& refused) {
-      return fail(ErrorKind::usage, "account {} does not take the CA in {} mode: {}", place.account, name_of(mode),
-                  refused.what());
+      return fail(ErrorKind::usage, "account {} in {} does not take the CA in {} mode: {}", place.account, place.region,
+                  name_of(mode), refused.what());
     }
     return {};
   }
   if (record->mode != mode) {
-    return fail(ErrorKind::usage, "account {} has this CA in {} mode already; delete it there first, or use that mode",
-                place.account, name_of(record->mode));
+    return fail(ErrorKind::usage,
+                "account {} in {} has this CA in {} mode already; delete it there first, or use that mode",
+                place.account, place.region, name_of(record->mode));
   }
   if (record->status != cloud::CaStatus::active) {
     return fail(ErrorKind::usage, "account {} has this CA already, but it is {}; set it ACTIVE first", place.account,
                 name_of(record->status));
   }
   ensure_policy(target);
+  remove_guests(target);
   return {};
 }
 
 void Bench::prove_endpoint_healthy_as_guest() {
   cloud::CloudAccount& home = account(account_a());
+  remove_guests(home);
   const auto record = rig_value(
       home.register_certificate_without_ca(probe_identity_.certificate_pem, cloud::CertificateStatus::active));
-  struct Guest {
-    Guest(cloud::CloudAccount& host, std::string certificate) : home(host), id(std::move(certificate)) {}
-    Guest(const Guest&) = delete;
-    Guest& operator=(const Guest&) = delete;
-    ~Guest() {
-      (void)home.detach_policy(std::string(allow_all_policy), id);
-      (void)home.update_certificate(id, cloud::CertificateStatus::inactive);
-      (void)home.delete_certificate(id, true);
-    }
-    cloud::CloudAccount& home;
-    const std::string id;
-  } const guest(home, record.id);
   rig_value(home.attach_policy(std::string(allow_all_policy), record.id));
   prove_endpoint_healthy();
+  remove_guests(home);
 }
 
 void Bench::activate_certificate(const cloud::Place& place) {

@@ -48,7 +48,7 @@ Result<void> UnitWorld::open(Unit& unit, const RunSettings& settings, const Cloc
 Result<std::unique_ptr<UnitWorld>> UnitWorld::start(Unit& unit, const RunSettings& settings, EvidenceLog& evidence,
                                                     const Clock& clock) {
   auto servers = cloud::server_authority_of(settings.cloud.state, clock);
-  if (!servers) return fail(servers.error(), "making the server authority");
+  if (!servers) return fail(servers.error());
   std::shared_ptr<const pki::DeviceAuthority> devices = settings.devices;
   if (devices == nullptr) {
     auto made = pki::DeviceAuthority::make(clock);

@@ -120,11 +120,13 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_bytes
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
   const std::string temporary = path.string() + ".part";
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-  if (!fd) return fail(ErrorKind::rig, "cannot write {}: {}", temporary, errno_text(errno));
-  if (!write_all(fd.get(), content)) return fail(ErrorKind::rig, "cannot write {}: {}", temporary, errno_text(errno));
-  if (::fchmod(fd.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    return fail(ErrorKind::rig, "cannot write {}: {}", path.string(), errno_text(errno));
+  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (!fd) return fail(ErrorKind::rig, "cannot write {}: {}", path.string(), errno_text(errno));
+  if (!write_all(fd.get(), content) || ::fchmod(fd.get(), mode) != 0 ||
+      ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int number = errno;
+    ::unlink(temporary.c_str());
+    return fail(ErrorKind::rig, "cannot write {}: {}", path.string(), errno_text(number));
   }
   return {};
 }

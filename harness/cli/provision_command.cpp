@@ -29,6 +29,9 @@ void tell(const std::string& unit, const reports::Event& done) {
                "SNI_ONLY mode it will be refused\n",
                unit);
   }
+  for (const std::string& where : done.texts("key_seen_on")) {
+    fmt::print(stderr, "{}: warning: its private key was seen on {}; the case PROV-03 judges that\n", unit, where);
+  }
 }
 
 Result<int> provision_now(const Arguments& arguments) {
@@ -36,12 +39,16 @@ Result<int> provision_now(const Arguments& arguments) {
   auto outcome = provision(options, conductor_parts().worker_command, stderr);
   if (!outcome) return fail(outcome.error());
   if (outcome->signal != 0) {
-    fmt::print(stderr, "hilmark: ended by a signal; unit {} may have half of an identity: provision it anew\n",
-               options.unit);
+    fmt::print(stderr, "hilmark: ended by a signal; unit {} {}\n", options.unit,
+               outcome->touched ? "may have half of an identity: provision it anew" : "was not touched");
     return 128 + outcome->signal;  // as a shell has it
   }
   boost::json::object& event = outcome->provisioned;
   tell(options.unit, {.type = "provisioned", .members = event});
+  if (options.state.empty()) {
+    fmt::print(stderr, "{}: the cloud that it knows now ends here; --state FILE keeps one for `hilmark cloud serve`\n",
+               options.unit);
+  }
   if (!arguments.json) return 0;
   boost::json::object told{{"version", 1}, {"unit", options.unit}};
   for (const auto& [name, value] : event) {
@@ -86,7 +93,10 @@ void add_provision(CLI::App& app, Context& context) {
           "Keep what the cloud knows in this file, for `hilmark cloud serve --state`; else it knows it no more "
           "at the end")
       ->type_name("FILE");
-  command->add_option("--out", options.out, "Folder for ca.pem, ca.key, root_ca.pem, <unit>.pem, <unit>.events.jsonl")
+  command
+      ->add_option(
+          "--out", options.out,
+          "Folder for ca.pem and ca.key, and <unit>/ in it: certificate.pem, root_ca.pem, events.jsonl, worker.log")
       ->type_name("DIR")
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "What it was given, as JSON on stdout");

@@ -8,7 +8,7 @@
 namespace hilmark {
 
 /// Its last event is `provisioned` {account, region, mode, certificate, client_id, own_key, endpoint, server_name,
-/// served_ms, files}.
+/// served_ms, files, key_seen_on}.
 [[nodiscard]] std::unique_ptr<WorkerProgram> make_provision_program();
 
 }  // namespace hilmark

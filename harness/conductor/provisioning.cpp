@@ -24,6 +24,7 @@ namespace hilmark {
 namespace {
 
 constexpr Milliseconds stop_grace{5'000};  ///< for a worker that was asked to stop
+constexpr std::size_t account_digits = 12;
 constexpr std::size_t max_client_id = 64;  ///< RFC 5280 A.1, ub-common-name
 constexpr Milliseconds end_grace{10'000};  ///< for one that has said its last word
 
@@ -46,8 +47,9 @@ class Provisioning {
     while (turn()) {
     }
     const ExitStatus status = link_.end(done_ || error_ ? end_grace : Milliseconds{0});
-    if (done_ && provisioned_) return ProvisionOutcome{.signal = 0, .provisioned = std::move(*provisioned_)};
-    if (stop_signal_ != 0) return ProvisionOutcome{.signal = stop_signal_, .provisioned = {}};
+    if (done_ && provisioned_)
+      return ProvisionOutcome{.signal = 0, .touched = true, .provisioned = std::move(*provisioned_)};
+    if (stop_signal_ != 0) return ProvisionOutcome{.signal = stop_signal_, .touched = touched_, .provisioned = {}};
     if (error_) return fail(*error_);
     const std::string last_words = link_.last_words();
     return fail(ErrorKind::rig, "unit {}: its worker process ended with {}{}{}", unit_.id, status.text(),
@@ -94,8 +96,11 @@ class Provisioning {
       progress_.line(
           fmt::format("hilmark: unit {} is held by {}; waiting for it", unit_.id, printable(event.text("holder"))));
     }
-    if (event.type == "worker_refused") error_ = Error{ErrorKind::usage, event.text("message")};
-    if (event.type == "progress") progress_.unit_at(unit_.id, printable(event.text("step")));
+    if (event.type == "worker_refused") error_ = Error{kind_from(event.text("kind")), event.text("message")};
+    if (event.type == "progress") {
+      touched_ = true;
+      progress_.unit_at(unit_.id, printable(event.text("step")));
+    }
     if (event.type == "provisioned") provisioned_ = std::move(event.members);
     if (event.type == "worker_done") {
       done_ = true;
@@ -110,6 +115,7 @@ class Provisioning {
   const int signals_;
   RunProgress progress_;
   bool done_ = false;
+  bool touched_ = false;
   std::optional<Error> error_;
   std::optional<boost::json::object> provisioned_;
   int stop_signal_ = 0;
@@ -124,9 +130,17 @@ Result<WorkerOrders> orders_for(const ProvisionOptions& options, const Bench& be
     return fail(ErrorKind::usage, "no region `{}` in {}; it has {}", printable(region), bench.lab.string(),
                 fmt::join(regions, ", "));
   }
+  const auto all = [](const std::string& text, auto&& is_good) {
+    return std::all_of(text.begin(), text.end(), is_good);
+  };
+  if (options.account.size() != account_digits || !all(options.account, [](char c) { return c >= '0' && c <= '9'; })) {
+    return fail(ErrorKind::usage, "account {}: expected {} digits", printable(options.account), account_digits);
+  }
   const std::string client_id = options.client_id.empty() ? "hilmark-" + unit.id : options.client_id;
-  if (client_id.size() > max_client_id) {
-    return fail(ErrorKind::usage, "client id {}: expected at most {} octets, since it is the certificate's common name",
+  if (client_id.size() > max_client_id || !all(client_id, [](char c) { return c > ' ' && c <= '~'; })) {
+    return fail(ErrorKind::usage,
+                "client id {}: expected at most {} printable characters of ASCII without blanks, since it is the "
+                "certificate's common name and is said on the console",
                 printable(client_id), max_client_id);
   }
   auto machine = look_at_machine(SystemClock());
@@ -170,14 +184,20 @@ Result<ProvisionOutcome> provision(const ProvisionOptions& options, const std::v
   if (!unit.can(Capability::install)) {
     return fail(ErrorKind::usage, "unit {} cannot be provisioned: it has no capability install", unit.id);
   }
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  if (error) return fail(ErrorKind::usage, "cannot make {}: {}", options.out.string(), error.message());
   auto orders = orders_for(options, *bench);
   if (!orders) return fail(orders.error());
+  const std::filesystem::path folder = options.out / unit.id;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(ErrorKind::usage, "cannot make {}: {}", folder.string(), error.message());
+  if (::access(folder.c_str(), W_OK) != 0) {
+    return fail(ErrorKind::usage, "cannot write to {}: {}", folder.string(), errno_text(errno));
+  }
+  const std::filesystem::path log = folder / "worker.log";
+  std::filesystem::remove(log, error);  // An earlier one's last words would be told as this one's.
   std::vector<std::string> command = worker_command;
-  command.insert(command.end(), {unit.id, options.out.string()});
-  auto link = WorkerLink::start({.command = command, .log = options.out / (unit.id + ".log")}, std::move(*orders));
+  command.insert(command.end(), {unit.id, folder.string()});
+  auto link = WorkerLink::start({.command = command, .log = log}, std::move(*orders));
   if (!link) return fail(link.error(), "unit {}", unit.id);
   return Provisioning(unit, std::move(*link), signal_fd.get(), terminal).run();
 }

@@ -28,6 +28,7 @@ struct ProvisionOptions {
 
 struct ProvisionOutcome {
   int signal = 0;                   ///< that ended it; 0: it was done
+  bool touched = true;              ///< the unit
   boost::json::object provisioned;  ///< the event (provision_program.h)
 };
 

@@ -17,7 +17,7 @@ struct ProvisionOrders {
   std::string ca, ca_key;  ///< the vendor's own, PEM files; empty: those in `out`, made if there are none
   std::string state;       ///< the cloud's state file; empty: it keeps nothing
   std::string client_id;   ///< and the certificate's common name
-  std::string out;         ///< folder for what is not secret, and for a CA that is made
+  std::string out;         ///< folder of the CA that is made, and of one for the unit, which is there
 };
 BOOST_DESCRIBE_STRUCT(ProvisionOrders, (), (mode, ca, ca_key, state, client_id, out))
 
