@@ -220,7 +220,7 @@ void add_power_cases(std::vector<Case>& cases) {
                        "new one, once it had confirmed that",
                    .source = "good practice: a device in the field is never out of reach",
                    .needs = {Capability::endpoint, Capability::power},
-                   .defects = {"move-not-atomic"},
+                   .defects = {"move-not-atomic", "stores-late"},
                    .depends_on = {"LIFE-06", "SNI-02", "SNI-03", "MODE-01", "MOVE-01", "MOVE-13"},
                    .opportunity = "a served connection in A",
                    .body = move_survives_power_cuts,
