@@ -114,7 +114,24 @@ class Session {
     if (!findings.rig_trouble) {
       if (const auto trouble = bench_.cloud().trouble()) findings.rig_trouble = trouble->message;
     }
+    tell_of_ended_program();
     if (!findings.failures.empty() || findings.inconclusive) findings.unsound = trouble_of_rig();
+  }
+
+  /// A program that ended by itself is not started again before its next reset, so that this may be why nothing came.
+  void tell_of_ended_program() {
+    const auto ends = bench_.all([](const Evidence& piece) { return piece.kind == "process_ended"; }, 0);
+    if (ends.empty()) return;
+    Findings& findings = bench_.findings();
+    const std::string told =
+        fmt::format("its program ended by itself: {} (evidence #{})", ends.back()->text("status"), ends.back()->number);
+    if (findings.inconclusive) {
+      *findings.inconclusive += "; " + told;
+    } else if (findings.rig_trouble || findings.not_applicable) {
+      return;
+    } else if (findings.opportunity == nullptr || !findings.failures.empty()) {
+      findings.failures.push_back(told);
+    }
   }
 
   /// Asked before anything is said against the unit: endpoint, broker and name server serve the rig's own client at

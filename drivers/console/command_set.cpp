@@ -275,6 +275,11 @@ const std::string& CommandSet::prompt() const { return impl_->prompt; }
 
 bool CommandSet::has(const std::string& verb) const { return impl_->commands.count(verb) > 0; }
 
+bool CommandSet::covers_line_breaks() const {
+  return std::any_of(impl_->escapes.begin(), impl_->escapes.end(),
+                     [](const auto& escape) { return escape.first == "\n"; });
+}
+
 Result<RenderedCommand> CommandSet::render(const std::string& verb, const CommandArguments& arguments) const {
   const auto found = impl_->commands.find(verb);
   if (found == impl_->commands.end()) return fail(ErrorKind::usage, "{} has no command '{}'", impl_->file, verb);

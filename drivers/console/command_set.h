@@ -38,6 +38,8 @@ class CommandSet {
   [[nodiscard]] CommandSet adapted(const std::string& line_end, const std::string& prompt) const;
 
   [[nodiscard]] bool has(const std::string& verb) const;
+  /// Whether its escapes let a text of several lines be said in one.
+  [[nodiscard]] bool covers_line_breaks() const;
   /// What the firmware says when it waits for a command; empty: nothing.
   [[nodiscard]] const std::string& prompt() const;
   /// Errors (usage): the set does not have the verb; (our own bug, told as rig) an argument is missing.

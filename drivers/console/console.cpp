@@ -149,8 +149,11 @@ Result<void> Console::synchronise(const Deadline& deadline) {
     if (nonce_.empty()) return {};
     if (closed_) return fail(closed_error());
     if (deadline.expired()) {
-      return fail(ErrorKind::timeout, "{} did not echo a nonce within {} ms; {}", device_, deadline.span().count(),
-                  lines_ == 0 ? "it said nothing at all" : fmt::format("the last that it said was '{}'", last_line_));
+      const bool echoed = last_line_.find(nonce_) != std::string::npos;
+      return fail(
+          ErrorKind::timeout, "{} did not echo a nonce within {} ms; {}{}", device_, deadline.span().count(),
+          lines_ == 0 ? "it said nothing at all" : fmt::format("the last that it said was '{}'", last_line_),
+          echoed ? "; that holds the nonce, so `expect` of the verb `echo` needs a group that takes it alone" : "");
     }
   }
 }

@@ -38,6 +38,15 @@ Result<void> check_verbs(const CommandSet& commands, const Capabilities& capabil
   const bool gets_key = capabilities.count(Capability::install) > 0 && capabilities.count(Capability::csr) == 0;
   if (gets_key) want("private_key", "for capability install without csr");
   if (has_settings) want("setting", "for the board file's settings");
+  if (missing.empty() && !commands.covers_line_breaks()) {
+    for (const char* verb : {"csr", "trust_anchor", "certificate", "private_key"}) {
+      if (!commands.has(verb)) continue;
+      return fail(ErrorKind::usage,
+                  "its console's `escapes` do not cover \"\\n\", which the PEM of `{}` has in each line; add it to the "
+                  "command file",
+                  verb);
+    }
+  }
   if (missing.empty()) return {};
   return fail(ErrorKind::usage, "its console's commands lack {}; add them to the command file, or drop the capability",
               fmt::join(missing, ", "));

@@ -10,8 +10,9 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-CommandSet commands_with(const std::vector<std::string>& verbs) {
-  std::string text = "version: 1\nline_end: \"\\n\"\ncommands:\n  echo: {send: \"E {text}\", expect: \"^(.*)$\"}\n";
+CommandSet commands_with(const std::vector<std::string>& verbs, const char* escapes = R"({"\n": "\\A"})") {
+  std::string text = fmt::format("version: 1\nescapes: {}\n", escapes);
+  text += "line_end: \"\\n\"\ncommands:\n  echo: {send: \"E {text}\", expect: \"^(.*)$\"}\n";
   for (const std::string& verb : verbs) {
     text += "  " + verb + ": {send: \"" + verb + " ";
     if (verb == "setting") text += "{key}=";
@@ -42,6 +43,13 @@ TEST(CommandNeeds, WhoMakesNoKeyMustTakeOne) {
                                         "endpoint",  "connect_address", "port",        "connect"};
   EXPECT_EQ(missing(all, {Capability::install, Capability::csr}, false), "");
   EXPECT_THAT(missing(all, {Capability::install}, false), HasSubstr("`private_key`"));
+}
+
+TEST(CommandNeeds, PemIsSaidInOneLine) {
+  const auto refused = check_verbs(commands_with({"certificate"}, "{}"), {}, false);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("`escapes` do not cover \"\\n\""), HasSubstr("`certificate`")));
+  EXPECT_TRUE(check_verbs(commands_with({"endpoint"}, "{}"), {}, false));
 }
 
 }  // namespace

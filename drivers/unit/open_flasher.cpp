@@ -107,6 +107,8 @@ const std::vector<std::string>& flasher_protocols() {
   return protocols;
 }
 
+bool has_mass_erase(std::string_view protocol) { return protocol == "dfuse"; }
+
 Result<void> check(const FlasherConfig& config) {
   const auto& known = flasher_protocols();
   if (std::find(known.begin(), known.end(), config.protocol) == known.end()) {

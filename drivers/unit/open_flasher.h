@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "drivers/tool/tool_config.h"
@@ -24,6 +25,9 @@ struct FlasherConfig {
 /// "dfu" (USB DFU 1.1), "dfuse" (ST's extension of it), "picoboot" (RP2040, RP2350), "tool" (a program of somebody
 /// else's).
 [[nodiscard]] const std::vector<std::string>& flasher_protocols();
+
+/// Whether erase_flash() can be had by that protocol.
+[[nodiscard]] bool has_mass_erase(std::string_view protocol);
 
 /// Without a board. Errors (usage): no such protocol, no such layout, or what check() of a ToolConfig finds.
 [[nodiscard]] Result<void> check(const FlasherConfig& config);

@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_from.hpp>
+#include <unistd.h>
 
 #include "harness/base/bytes.h"
 #include "harness/cli/commands.h"
@@ -46,7 +47,9 @@ Result<int> check_files(const std::vector<std::string>& files, bool json) {
   const BoardFolders folders = BoardFolders::of_environment();
   boost::json::array results;
   bool all_valid = true;
+  bool all_readable = true;
   for (const std::string& file : files) {
+    all_readable = all_readable && ::access(file.c_str(), R_OK) == 0;
     const auto checked = check_file(file, folders);
     all_valid = all_valid && checked;
     results.push_back(boost::json::object{
@@ -55,6 +58,7 @@ Result<int> check_files(const std::vector<std::string>& files, bool json) {
     if (!json && checked) fmt::print("{}: valid\n", file);
   }
   if (json) fmt::print("{}\n", boost::json::serialize(boost::json::object{{"version", 1}, {"files", results}}));
+  if (!all_readable) return 2;
   return all_valid ? 0 : 1;
 }
 
@@ -113,8 +117,8 @@ void add_boards(CLI::App& app, Context& context) {
     bool install = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("boards", "Boards that are known and plugged in; check lab, board, chip and command files");
+  CLI::App* command = app.add_subcommand(
+      "boards", "Boards that are known and plugged in; check lab, board, chip, command and tool files");
   command->require_subcommand(0, 1);
   command->add_flag("--json", arguments->json, "For scripts");
   command->footer(
@@ -123,9 +127,10 @@ void add_boards(CLI::App& app, Context& context) {
       "Board files are looked for in the folders of HILMARK_BOARDS, in ./boards, and beside the program.");
   CLI::App* list = command->add_subcommand("list", "Say which boards there are (what `hilmark boards` does)");
   list->add_flag("--json", arguments->json, "For scripts");
-  CLI::App* check =
-      command->add_subcommand("check", "Say with file, line and remedy what is wrong; exit status 1 if something is");
-  check->add_option("FILE", arguments->files, "Lab, board, chip or command files")->required();
+  CLI::App* check = command->add_subcommand(
+      "check",
+      "Say with file, line and remedy what is wrong; exit status 1 if something is, 2 if a file cannot be read");
+  check->add_option("FILE", arguments->files, "Lab, board, chip, command or tool files")->required();
   check->add_flag("--json", arguments->json, "For scripts");
   check->callback([arguments, &context] {
     context.chosen = [arguments] { return check_files(arguments->files, arguments->json); };

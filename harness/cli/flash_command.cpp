@@ -1,5 +1,6 @@
 // hilmark flash
 #include <array>
+#include <atomic>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "drivers/image/firmware_image.h"
+#include "drivers/unit/open_flasher.h"
 #include "drivers/unit/unit_lock.h"
 #include "drivers/usb/usb_recording.h"
 #include "harness/base/bytes.h"
@@ -64,9 +66,10 @@ class StepRate {
   double from_ = 0;
 };
 
-void tell_plan(const BenchUnit& unit, const FirmwareImage& image) {
-  fmt::print("{}: would write {} octets of {} at {:#010x} by {}{}, at port {}; nothing was touched\n", unit.id,
-             image.content.size(), image.path, image.address, unit.flasher.by(),
+void tell_plan(const BenchUnit& unit, const FirmwareImage& image, bool mass_erase) {
+  fmt::print("{}: would {}write {} octets of {} at {:#010x} by {}{}, at port {}; nothing was touched\n", unit.id,
+             mass_erase ? "erase all of its flash, identity and settings included, then " : "", image.content.size(),
+             image.path, image.address, unit.flasher.by(),
              image.build_id.empty() ? "" : ", and prove that build " + image.build_id + " runs", unit.port);
   const ToolConfig& tool = unit.flasher.tool;
   for (const ToolCommand* command : {&tool.erase, &tool.write, &tool.read, &tool.start}) {
@@ -89,10 +92,11 @@ void tell_tool_output(const EvidenceLog& evidence) {
 }
 
 /// While it lives, a signal that asks us to end leaves a tool the time to end in good order, and the board the time to
-/// be started again: no chip is left halted, no probe busy. Made before there are other threads.
+/// be started again: no chip is left halted, no probe busy. Without a tool it ends us at once, and says in which state
+/// the board may be. Made before there are other threads.
 class OrderlyEnd {
  public:
-  OrderlyEnd() {
+  OrderlyEnd(std::string unit, bool tool) : unit_(std::move(unit)), tool_(tool) {
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     asked_.reset(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK));
     done_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -104,6 +108,9 @@ class OrderlyEnd {
     ::eventfd_write(done_.get(), 1);
     watcher_.join();
   }
+
+  /// From now on its flash is changed.
+  void begin_change() { changes_ = true; }
 
   /// The signal that asks us to end; 0: none has come.
   [[nodiscard]] int signal() {
@@ -122,13 +129,22 @@ class OrderlyEnd {
     while (::poll(wake.data(), wake.size(), -1) < 0) {
     }
     if (wake[0].revents != 0) return;
-    // It stays pending: whoever runs a tool sees it so.
-    fmt::print(stderr, "hilmark: asked to end; ending what is under way\n");
-    if (::poll(wake.data(), 1, grace_ms) > 0) return;
+    if (tool_) {
+      // It stays pending: whoever runs a tool sees it so.
+      fmt::print(stderr, "hilmark: asked to end; ending what is under way\n");
+      if (::poll(wake.data(), 1, grace_ms) > 0) return;
+    } else {
+      fmt::print(stderr, "hilmark: asked to end; unit {} {}\n", unit_,
+                 changes_ ? "may hold half of an image, and may be in its bootloader: flash it anew"
+                          : "may be in its bootloader; its flash was not changed");
+    }
     ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // it takes too long: so be it
   }
 
   const sigset_t signals_ = end_signals();
+  const std::string unit_;
+  const bool tool_;
+  std::atomic<bool> changes_{false};
   int signal_ = 0;
   UniqueFd asked_;
   UniqueFd done_;
@@ -140,7 +156,7 @@ struct Held {
   UnitLock lock;
   SystemClock clock;
   EvidenceLog evidence{clock};
-  std::optional<OrderlyEnd> orderly;      // of a tool
+  std::optional<OrderlyEnd> orderly;
   std::unique_ptr<UsbRecorder> recorder;  // outlives what it is told by
   MadeUnit made;
 
@@ -163,7 +179,7 @@ Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& argum
   auto lock = UnitLock::acquire(lock_name(unit.port, unit.id), {.limit = arguments.wait, .on_wait = tell});
   if (!lock) return fail(lock.error(), "unit {}", unit.id);
   std::unique_ptr<Held> held(new Held{.lock = std::move(*lock)});
-  if (unit.flasher.protocol == "tool") held->orderly.emplace();
+  held->orderly.emplace(unit.id, unit.flasher.protocol == "tool");
   if (!arguments.record.empty()) {
     auto created = UsbRecorder::create(arguments.record, held->clock);
     if (!created) return fail(created.error());
@@ -180,6 +196,7 @@ Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& argum
 
 /// Nothing but its bootloader is left of it then.
 Result<int> erase(const BenchUnit& unit, Held& held, RunProgress& progress) {
+  held.orderly->begin_change();
   const auto erased = held.made.unit->erase_flash([&](std::string_view step, double fraction) {
     progress.unit_at(unit.id, fmt::format("{} {:.0f} %", step, fraction * 100));
     progress.redraw();
@@ -205,7 +222,7 @@ Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
   const auto image = load_image(unit, arguments.image);
   if (!image) return fail(image.error(), "unit {}", unit.id);
   if (arguments.dry_run) {
-    tell_plan(unit, *image);
+    tell_plan(unit, *image, arguments.mass_erase);
     return 0;
   }
   const auto held = take(unit, arguments);
@@ -216,6 +233,7 @@ Result<int> write(const BenchUnit& unit, const Arguments& arguments) {
   }
   StepRate rate((*held)->clock, image->content.size());
   const auto report = (*held)->made.unit->flash(*image, [&](std::string_view step, double fraction) {
+    if (step == "erasing" || step == "writing") (*held)->orderly->begin_change();
     progress.unit_at(unit.id, rate.text(step, fraction));
     progress.redraw();
   });
@@ -258,13 +276,16 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
 
 Result<BenchUnit> find_unit(const Arguments& arguments) {
   const PluggedChoice& plugged = arguments.plugged;
-  if (!plugged.board.empty() && !plugged.port.empty()) {
-    // All is said: whoever holds it now may have it away from the bus for a moment.
-    return read_plugged_unit(plugged.board, plugged.port, BoardFolders::of_environment());
-  }
   if (arguments.lab.empty()) {
     const auto usb = UsbContext::make();
     if (!usb) return fail(usb.error());
+    const std::vector<UsbPlugged> there = (*usb)->plugged();
+    const bool absent =
+        std::none_of(there.begin(), there.end(), [&](const UsbPlugged& device) { return device.port == plugged.port; });
+    if (!plugged.board.empty() && !plugged.port.empty() && absent) {
+      // All is said: whoever holds it now may have it away from the bus for a moment.
+      return read_plugged_unit(plugged.board, plugged.port, BoardFolders::of_environment());
+    }
     const std::string chip = arguments.image.empty() ? "" : chip_named_by_image(arguments.image);
     return find_plugged_unit(**usb, plugged, chip, BoardFolders::of_environment());
   }
@@ -280,6 +301,10 @@ Result<int> flash(const Arguments& arguments) {
   const auto unit = find_unit(arguments);
   if (!unit) return fail(unit.error());
   if (!unit->can(Capability::flash)) return fail(ErrorKind::usage, "unit {} cannot be flashed", unit->id);
+  if (arguments.mass_erase && !has_mass_erase(unit->flasher.protocol)) {
+    return fail(ErrorKind::usage, "unit {} is flashed by {}, which has no mass erase; that is DfuSe's", unit->id,
+                unit->flasher.by());
+  }
   if (!arguments.read.empty()) return read(*unit, arguments);
   return arguments.image.empty() ? erase_alone(*unit, arguments) : write(*unit, arguments);
 }
@@ -316,7 +341,8 @@ void add_flash(CLI::App& app, Context& context) {
       ->check(CLI::PositiveNumber)
       ->needs(read);
   command
-      ->add_option("--record", arguments->record, "Write all control and bulk transfers there, one JSON object a line")
+      ->add_option("--record", arguments->record,
+                   "Write all control and bulk transfers of ours there, one JSON object a line (not those of a tool)")
       ->type_name("FILE");
   command
       ->add_flag("--mass-erase", arguments->mass_erase,
@@ -331,7 +357,11 @@ void add_flash(CLI::App& app, Context& context) {
       "  hilmark flash --board rpi_pico_w --port 1-4.2 app.uf2\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img --wait 5m\n"
-      "  hilmark flash --lab lab.yaml --unit bench-1 --read back.bin");
+      "  hilmark flash --lab lab.yaml --unit bench-1 --read back.bin\n"
+      "\n"
+      "Exit status: 0 done; 1 the board refused, or does not run what was written; 2 usage; 3 the rig failed or the "
+      "board "
+      "left.");
   command->callback([arguments, &context] { context.chosen = [arguments] { return flash(*arguments); }; });
 }
 

@@ -69,7 +69,7 @@ void add_provision(CLI::App& app, Context& context) {
       "Give a board that runs its firmware a certificate of a CA, an endpoint and its trust anchor, and see it served");
   command->add_option("--lab", options.lab, "The lab file")->required()->type_name("FILE");
   command->add_option("--unit", options.unit, "The unit of the lab file")->required()->type_name("ID");
-  command->add_option("--account", options.account, "The emulated cloud's account that is to know it, 12 digits")
+  command->add_option("--account", options.account, "The emulated cloud's account that is to know it, one of the lab's")
       ->required()
       ->type_name("ID");
   command
@@ -106,7 +106,8 @@ void add_provision(CLI::App& app, Context& context) {
       "  hilmark provision --lab lab.yaml --unit bench-1 --account 111111111111 --mode DEFAULT\n"
       "  hilmark provision --lab lab.yaml --unit bench-1 --account 222222222222 --mode SNI_ONLY \\\n"
       "    --ca rootCA.pem --ca-key rootCA.key --state cloud.db\n"
-      "  hilmark cloud serve --state cloud.db      then knows the CA and the device\n"
+      "  hilmark cloud serve --state cloud.db      then knows the CA and the device (other accounts than its usual "
+      "two: --config)\n"
       "\n"
       "Flash the board first (hilmark flash). Exit status: 0 it was served; 1 it refused, or was not; 2 usage, and "
       "nothing\n"

@@ -12,6 +12,7 @@
 #include "drivers/usb/usb_context.h"
 #include "fixtures/cloud/broker/broker_program.h"
 #include "harness/base/bytes.h"
+#include "harness/base/child_process.h"
 #include "harness/base/namespaces.h"
 #include "harness/conductor/unit_factory.h"
 #include "harness/inventory/near_miss.h"
@@ -204,6 +205,11 @@ Result<PreparedRun> prepare_run(const RunOptions& options, const std::vector<sui
   if (!plan) return fail(plan.error());
   std::vector<const BenchUnit*> units;
   for (const UnitPlan& unit_plan : *plan) units.push_back(unit_plan.unit);
+  for (const BenchUnit* unit : units) {
+    if (unit->kind != "process" || !find_program(unit->command.front()).empty()) continue;
+    return fail(ErrorKind::usage, "unit {}: there is no program {} that can be run; correct `command` in {}", unit->id,
+                printable(unit->command.front()), options.lab.string());
+  }
   auto firmware = choose_firmware(units, options.firmware);
   if (!firmware) return fail(firmware.error());
   for (UnitPlan& unit_plan : *plan) {

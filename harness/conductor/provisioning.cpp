@@ -24,7 +24,6 @@ namespace hilmark {
 namespace {
 
 constexpr Milliseconds stop_grace{5'000};  ///< for a worker that was asked to stop
-constexpr std::size_t account_digits = 12;
 constexpr std::size_t max_client_id = 64;  ///< RFC 5280 A.1, ub-common-name
 constexpr Milliseconds end_grace{10'000};  ///< for one that has said its last word
 
@@ -130,12 +129,14 @@ Result<WorkerOrders> orders_for(const ProvisionOptions& options, const Bench& be
     return fail(ErrorKind::usage, "no region `{}` in {}; it has {}", printable(region), bench.lab.string(),
                 fmt::join(regions, ", "));
   }
+  const std::vector<std::string>& accounts = bench.accounts;
+  if (std::find(accounts.begin(), accounts.end(), options.account) == accounts.end()) {
+    return fail(ErrorKind::usage, "no account `{}` in {}; it has {}", printable(options.account), bench.lab.string(),
+                fmt::join(accounts, ", "));
+  }
   const auto all = [](const std::string& text, auto&& is_good) {
     return std::all_of(text.begin(), text.end(), is_good);
   };
-  if (options.account.size() != account_digits || !all(options.account, [](char c) { return c >= '0' && c <= '9'; })) {
-    return fail(ErrorKind::usage, "account {}: expected {} digits", printable(options.account), account_digits);
-  }
   const std::string client_id = options.client_id.empty() ? "hilmark-" + unit.id : options.client_id;
   if (client_id.size() > max_client_id || !all(client_id, [](char c) { return c > ' ' && c <= '~'; })) {
     return fail(ErrorKind::usage,

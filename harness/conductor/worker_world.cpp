@@ -58,6 +58,18 @@ Result<void> fork_supervised() {
   return {};
 }
 
+std::string_view remedy_for(int number) {
+  switch (number) {
+    case EADDRNOTAVAIL:
+      return "; this machine has no such address: give it one (ip addr add ADDRESS/24 dev INTERFACE), or correct "
+             "`rig_address` in the lab file";
+    case EADDRINUSE:
+      return "; end the program that listens there (ss -ltnp names it)";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 Result<World> enter_world(const WorkerOrders& orders) {
@@ -151,8 +163,9 @@ Result<void> check_ports_free(const std::map<std::string, std::string>& addresse
     ::inet_pton(AF_INET, address.c_str(), &place.sin_addr);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0 ||
         ::listen(socket.get(), 1) != 0) {
-      return fail(ErrorKind::usage, "the endpoint of {} cannot listen on {}:{}: {}", region, address, port,
-                  errno_text(errno));
+      const int number = errno;
+      return fail(ErrorKind::usage, "the endpoint of {} cannot listen on {}:{}: {}{}", region, address, port,
+                  errno_text(number), remedy_for(number));
     }
   }
   return {};

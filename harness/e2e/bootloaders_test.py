@@ -58,8 +58,9 @@ class Bootloaders(unittest.TestCase):
         for words, said in (
             ((), "several boards are plugged in: 0483:df11.* at port 1-1, .*; choose one with --port or --serial"),
             (("--board", "virtual_rp2040", "--serial", "B0001"), "nothing is plugged in that is board virtual_rp2040, serial B0001"),
+            (("--board", "virtual_rp2040", "--port", "1-1"), "nothing is plugged in that is board virtual_rp2040, port 1-1"),
             (("--port", "1-9"), "nothing is plugged in that is port 1-9; plugged: 0483:df11"),
-            (("--board", "virtual_rp2040", "--port", "1-1"), "it was built for stm32h7, the board has rp2040"),
+            (("--board", "virtual_rp2040", "--port", "1-5"), "it was built for stm32h7, the board has rp2040"),
             (("--port", "1-1"), "at port 1-1 may be virtual_dfu_util, virtual_stm32h7; choose with --board"),
             (("--board", "virtual_stm32h9"), "virtual_stm32h7"),
             (("--lab", self.lab), "--lab requires --unit"),
@@ -69,6 +70,17 @@ class Bootloaders(unittest.TestCase):
                 done = self.among_the_boards(flash(*words, GOLDEN["dfuse"]))
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertRegex(done.stderr, said)
+
+    def test_ended_amid_its_work_it_says_what_the_board_may_hold(self):
+        record = pathlib.Path(self.folder.name) / "ended.jsonl"
+        ctl = lab.BUILD / "virtual-lab"
+        done = self.among_the_boards(
+            f"{ctl} ctl unplug 1-1; {ctl} ctl faults 1-1 busy-ms=300; {ctl} ctl plug 1-1; "
+            f"{self.flash('dfuse')} --record {record} & flash=$!; "
+            f"until [ -e {record} ] && [ $(wc -l < {record}) -gt 30 ]; do kill -0 $flash || exit 9; done; "
+            "kill -TERM $flash; wait $flash || echo ended with $?")
+        self.assertIn("ended with 143", done.stdout, done.stderr)
+        self.assertIn("hilmark: asked to end; unit dfuse may hold half of an image, and may be in its bootloader: flash it anew", done.stderr)
 
     def test_a_mass_erase_is_dfuses(self):
         back = pathlib.Path(self.folder.name) / "erased"
@@ -80,7 +92,9 @@ class Bootloaders(unittest.TestCase):
         self.assertEqual(done.stderr.count("all of its flash is erased"), 2, done.stderr)
         self.assertEqual(done.stderr.count(" runs\n"), 2, done.stderr)
         for unit in ("dfu-tolerant", "picoboot"):
-            done = self.among_the_boards(flash(unit, "--mass-erase"))
+            done = self.among_the_boards(f"{self.flash(unit)}; {flash(unit, '--mass-erase')} || status=$?; {' '.join(lab.hilmark('boards', 'scan'))}; "
+                                         "exit $status")
+            self.assertRegex(done.stdout, rf"{PORTS[unit]} .*application", "it was not touched")
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("has no mass erase", done.stderr)
 

@@ -49,6 +49,24 @@ class ProcessUnits(unittest.TestCase):
             self.assertEqual(len(told), 1)
             self.assertIn("has not asked the rig's name server", told.pop())
 
+    def test_a_program_that_ends_at_once_is_told_and_one_that_is_missing_is_refused(self):
+        def judge(command):
+            content = {"version": 1, "cloud": {"accounts": ["111111111111", "222222222222"], "regions": ["us-east-1"]},
+                       "units": [{"id": "ends", "kind": "process", "command": [command], "capabilities": ["reset", "endpoint", "install"],
+                                  "timing": {"boot_ms": 500, "connect_ms": 500, "reconnect_max_ms": 500, "watch_ms": 500}}]}
+            with lab.temporary_folder() as folder:
+                file = pathlib.Path(folder) / "ends.yaml"
+                file.write_text(yaml.safe_dump(content))
+                run = lab.run_programs(folder, file, "--case", "LIFE-06")
+                return run, [e["message"] for e in run.events("case_finished")] if run.status != 2 else []
+
+        run, messages = judge("/bin/false")
+        self.assertEqual(run.status, 3, run.stderr)
+        self.assertRegex(messages[0], r"its program ended by itself: exit status 1 \(evidence #\d+\)")
+        run, _ = judge("/no/such/program")
+        self.assertEqual(run.status, 2, run.stderr)
+        self.assertIn("unit ends: there is no program /no/such/program that can be run; correct `command` in", run.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

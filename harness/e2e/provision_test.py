@@ -188,7 +188,7 @@ class Provision(unittest.TestCase):
         slips = (
             (("--unit", "virtual-9", *usual[2:]), r"no unit `virtual-9` in .*lab.yaml"),
             ((*usual[:4], "--mode", "sni"), r"--mode: .*DEFAULT"),
-            ((*usual[:2], "--account", "12", *usual[4:]), "account 12: expected 12 digits"),
+            ((*usual[:2], "--account", "12", *usual[4:]), "no account `12` in .*; it has 111111111111, 222222222222"),
             ((*usual, "--region", "mars-1"), "no region `mars-1` in .*; it has us-east-1, eu-west-1"),
             ((*usual, "--ca", other.certificate), "--ca requires --ca-key"),
             ((*usual, "--ca", other.certificate, "--ca-key", self.out / "ca.key"), "the private key is not that of the certificate"),

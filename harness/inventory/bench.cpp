@@ -50,11 +50,11 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::string& where, 
   const auto board = read_board_file(*board_path);
   if (!board) return fail(board.error());
   const auto chip_path = folders.chip(board->chip);
-  if (!chip_path) return fail(chip_path.error(), "{}", board_path->string());
+  if (!chip_path) return fail(chip_path.error(), "{}:{}", board_path->string(), board->chip_line);
   const auto chip = read_chip_file(*chip_path);
   if (!chip) return fail(chip.error());
   const auto commands = folders.commands(board->console.commands);
-  if (!commands) return fail(commands.error(), "{}", board_path->string());
+  if (!commands) return fail(commands.error(), "{}:{}", board_path->string(), board->console.line);
   const auto command_set = CommandSet::load(*commands);
   if (!command_set) return fail(command_set.error(), "{}", board_path->string());
   unit.board = lab_unit.board;
@@ -68,6 +68,13 @@ Result<BenchUnit> bench_unit(const LabUnit& lab_unit, const std::string& where, 
   auto flasher = whole_flasher(*board, *board_path, *chip, *chip_path, folders, lab_unit.tool_arguments);
   if (!flasher) return fail(flasher.error(), "{}", where);
   unit.flasher = std::move(*flasher);
+  const bool probe_resets = !board->states.probe.empty() && !unit.flasher.tool.start.command.empty();
+  if (unit.can(Capability::reset) && !command_set->has("reset") && !unit.power.can_cut() && !probe_resets) {
+    return fail(ErrorKind::usage,
+                "{}: capability reset needs the verb `reset` in {}, or `power` in the lab file; add one, or drop the "
+                "capability",
+                where, commands->string());
+  }
   unit.image = chip->image;
   unit.states = board->states;
   unit.console = board->console;
@@ -189,14 +196,15 @@ Result<void> check_file(const std::filesystem::path& path, const BoardFolders& f
   Capabilities capabilities;
   for (const std::string& name : board->capabilities) capabilities.insert(*capability_from(name));
   const auto chip_path = folders.chip(board->chip);
-  if (!chip_path) return fail(chip_path.error(), "{}", path.string());
+  if (!chip_path) return fail(chip_path.error(), "{}:{}", path.string(), board->chip_line);
   const auto chip = read_chip_file(*chip_path);
   if (!chip) return fail(chip.error());
   if (const auto flasher = whole_flasher(*board, path, *chip, *chip_path, folders, {}); !flasher) {
     return fail(flasher.error());
   }
-  return folders.commands(board->console.commands)
-      .and_then([](const std::filesystem::path& commands) { return CommandSet::load(commands); })
+  const auto commands = folders.commands(board->console.commands);
+  if (!commands) return fail(commands.error(), "{}:{}", path.string(), board->console.line);
+  return CommandSet::load(*commands)
       .and_then([&](const CommandSet& set) { return check_verbs(set, capabilities, !board->settings.empty()); })
       .map_error([&](const Error& error) { return error.with_context(path.string()); });
 }

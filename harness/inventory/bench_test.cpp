@@ -23,9 +23,11 @@ class BenchOf : public testing::Test {
     std::filesystem::create_directories(folder_.path() / "boards" / "chips");
     std::filesystem::create_directories(folder_.path() / "boards" / "commands");
     put("boards/commands/at.yaml",
-        "version: 1\nline_end: \"\\n\"\ncommands:\n  echo: {send: \"ECHO {text}\", expect: \"^(.*)$\"}\n");
+        "version: 1\nline_end: \"\\n\"\ncommands:\n  echo: {send: \"ECHO {text}\", expect: \"^(.*)$\"}\n"
+        "  reset: {send: \"RESET\", expect: \"^OK$\"}\n");
     put("boards/chips/c1.yaml",
-        "version: 1\nflasher: {protocol: dfuse, layout: l}\nimage: {formats: [bin], base: 0, max_bytes: 10}\n");
+        "version: 1\nflasher: {protocol: dfuse, layout: \"@Flash /0x00000000/1*001Kg\"}\nimage: {formats: [bin], base: "
+        "0, max_bytes: 10}\n");
     put("boards/b1.yaml", R"(version: 1
 chip: c1
 states: {bootloader: "0483:df11", application: "0483:5740"}
@@ -62,6 +64,16 @@ TEST_F(BenchOf, WithoutASwitchThereIsNoPowerToCut) {
   EXPECT_FALSE(with_unit(virtual_unit_)->units.at(0).can(Capability::power));
 }
 
+TEST_F(BenchOf, WhatIsResetHasAVerbForItOrAPowerSwitch) {
+  put("boards/commands/at.yaml", "version: 1\ncommands:\n  echo: {send: \"ECHO {text}\", expect: \"^(.*)$\"}\n");
+  const auto refused = with_unit(virtual_unit_);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message,
+              testing::AllOf(HasSubstr("lab.yaml:4: unit v: capability reset needs the verb `reset` in"),
+                             HasSubstr("at.yaml, or `power` in the lab file")));
+  EXPECT_TRUE(with_unit(virtual_unit_ + ", power: {hub: \"1\", port: 1}"));
+}
+
 TEST_F(BenchOf, AnUnknownBoardIsToldWithItsPlaceAndWhatThereIs) {
   const auto bench = with_unit("id: v, kind: virtual, board: b2, virtual: {port: \"1-1\", serial: S, core: native}");
   ASSERT_FALSE(bench);
@@ -72,7 +84,7 @@ TEST_F(BenchOf, AnUnknownBoardIsToldWithItsPlaceAndWhatThereIs) {
 TEST_F(BenchOf, ABoardOnAnUnknownChipIsTold) {
   std::filesystem::remove(folder_.path() / "boards/chips/c1.yaml");
   EXPECT_THAT(with_unit(virtual_unit_).error().message,
-              testing::AllOf(HasSubstr("b1.yaml: no chip `c1`"), HasSubstr("there is none")));
+              testing::AllOf(HasSubstr("b1.yaml:2: no chip `c1`"), HasSubstr("there is none")));
 }
 
 TEST_F(BenchOf, AVirtualUnitNeedsItsLab) {

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "drivers/console/console_config.h"
+#include "drivers/dfu/dfuse_layout.h"
 #include "drivers/unit/open_flasher.h"
 #include "harness/base/bytes.h"
 #include "harness/inventory/near_miss.h"
@@ -61,14 +62,16 @@ std::string file_name(YamlMapping& mapping, const std::string& key) {
   return value;
 }
 
-/// What the chip and the board file have in common. `layout`: whether it is told here.
-FlasherFacts read_flasher(YamlMapping& flasher, bool layout) {
+/// What the chip and the board file have in common. `has_layout`: whether that is told here.
+FlasherFacts read_flasher(YamlMapping& flasher, bool has_layout) {
   FlasherFacts facts;
   facts.line = flasher.line();
   facts.protocol = one_of(flasher, "protocol", flasher_protocols());
-  if (layout) {
+  if (has_layout) {
     flasher.require("layout");
     facts.layout = flasher.text("layout");
+    const auto layout = parse_dfuse_layout(facts.layout);
+    if (!facts.layout.empty() && !layout) flasher.fault("layout", layout.error().message);
   }
   const bool is_tool = facts.protocol == "tool";
   if (is_tool) facts.tool.name = file_name(flasher, "tool");
@@ -80,6 +83,17 @@ FlasherFacts read_flasher(YamlMapping& flasher, bool layout) {
   }
   if (is_tool) facts.tool.arguments = flasher.text_map("arguments");
   return facts;
+}
+
+/// An image fits into the memory that the chip's flasher has.
+void check_room(YamlMapping& image, const ChipFacts& chip) {
+  const auto layout = parse_dfuse_layout(chip.flasher.layout);
+  if (!layout || chip.image.max_bytes == 0) return;  // That was told.
+  const auto room = layout->covering(chip.image.base, chip.image.max_bytes);
+  if (!room) {
+    image.fault("base",
+                fmt::format("expected `base` and `max_bytes` within the flasher's `layout`: {}", room.error().message));
+  }
 }
 
 StateFacts read_states(YamlMapping& states) {
@@ -113,6 +127,7 @@ ConsoleFacts read_console(YamlMapping& console) {
   constexpr std::int64_t max_number = 1'000'000'000;
   ConsoleFacts facts;
   facts.commands = file_name(console, "commands");
+  facts.line = console.line_of("commands");
   ConsoleConfig& config = facts.config;
   config.transport = one_of(console, "transport", console_transports());
   if (const auto number = console.integer("interface", 0, max_number)) config.interface = static_cast<int>(*number);
@@ -166,6 +181,7 @@ Result<BoardFacts> read_board_file(const std::filesystem::path& path) {
   const auto read = read_yaml(path, [&](YamlMapping& root) {
     root.check_version();
     board.chip = file_name(root, "chip");
+    board.chip_line = root.line_of("chip");
     root.require("states");
     if (const auto states = root.mapping("states")) board.states = read_states(*states);
     if (const auto flasher = root.mapping("flasher")) board.flasher = read_flasher(*flasher, false);
@@ -204,6 +220,7 @@ Result<ChipFacts> read_chip_file(const std::filesystem::path& path) {
       chip.image.base = static_cast<std::uint32_t>(image->integer("base", 0, max_u32).value_or(0));
       image->require("max_bytes");
       chip.image.max_bytes = static_cast<std::uint32_t>(image->integer("max_bytes", 1, max_u32).value_or(0));
+      check_room(*image, chip);
       if (const auto family = image->integer("uf2_family", 0, max_u32)) {
         chip.image.uf2_family = static_cast<std::uint32_t>(*family);
       }

@@ -66,6 +66,28 @@ TEST_F(BoardFile, FaultsOfAChipNameTheirPlace) {
       testing::AllOf(HasSubstr("got `elf`"), HasSubstr("for `base`; got `-1`"), HasSubstr("for `max_bytes`; got `0`")));
 }
 
+TEST_F(BoardFile, AnImageMustFitIntoTheChipsMemory) {
+  const auto told = [&](const char* layout, const char* base, const char* max_bytes) {
+    return read_chip_file(path(fmt::format("version: 1\nflasher: {{protocol: dfuse, layout: \"{}\"}}\n"
+                                           "image: {{formats: [bin], base: {}, max_bytes: {}}}\n",
+                                           layout, base, max_bytes)))
+        .error()
+        .message;
+  };
+  EXPECT_THAT(told("rubbish", "0", "1"), HasSubstr("f.yaml:2:36: 'rubbish' is no DfuSe memory layout"));
+  EXPECT_THAT(
+      told("@F /0x08000000/16*128Kg", "08000000", "1"),
+      HasSubstr(
+          "f.yaml:3:31: expected a whole number for `base`, without a leading 0; got `08000000`; is it 0x08000000?"));
+  EXPECT_THAT(told("@F /0x08000000/16*128Kg", "0x18000000", "1"),
+              HasSubstr("f.yaml:3:31: expected `base` and `max_bytes` within"));
+  EXPECT_THAT(told("@F /0x08000000/16*128Kg", "0x08000000", "2097153"),
+              HasSubstr("expected `base` and `max_bytes` within"));
+  EXPECT_TRUE(
+      read_chip_file(path("version: 1\nflasher: {protocol: dfuse, layout: \"@F /0x08000000/16*128Kg\"}\n"
+                          "image: {formats: [bin], base: 0x08000000, max_bytes: 2097152}\n")));
+}
+
 TEST(NearMiss, NamesWhatWasMeant) {
   EXPECT_THAT(near_misses("SNI-1", {"SNI-01", "SNI-02", "MODE-01"}), testing::ElementsAre("SNI-01"));
   EXPECT_THAT(near_misses("sni-01", {"SNI-01"}), testing::ElementsAre("SNI-01"));

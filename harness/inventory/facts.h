@@ -43,6 +43,7 @@ BOOST_DESCRIBE_STRUCT(StateFacts, (), (bootloader, application, probe))
 struct ConsoleFacts {
   std::string commands;  ///< the name of a file in boards/commands
   ConsoleConfig config;  ///< address and command may be the lab file's, too
+  int line = 0;          ///< where it stands in its file
 };
 BOOST_DESCRIBE_STRUCT(ConsoleFacts, (), (commands, config))
 
@@ -73,6 +74,7 @@ BOOST_DESCRIBE_STRUCT(ChipFacts, (), (flasher, image))
 
 struct BoardFacts {
   std::string chip;
+  int chip_line = 0;
   StateFacts states;
   std::optional<FlasherFacts> flasher;  ///< over the chip's; without a layout of its own
   ConsoleFacts console;

@@ -108,6 +108,11 @@ std::optional<std::int64_t> YamlMapping::integer(const std::string& key, std::in
     std::string_view digits = node.Scalar();
     const bool hex = digits.starts_with("0x") || digits.starts_with("0X");
     if (hex) digits.remove_prefix(2);
+    if (!hex && digits.size() > 1 && digits.front() == '0') {
+      fault(key, fmt::format("expected a whole number for `{}`, without a leading 0; got {}; is it 0x{}?", key,
+                             kind_of(node), printable(digits)));
+      return std::nullopt;
+    }
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
     if (error == std::errc() && end == digits.data() + digits.size() && value >= min && value <= max) return value;
@@ -174,6 +179,11 @@ std::vector<std::unique_ptr<YamlMapping>> YamlMapping::mappings(const std::strin
 void YamlMapping::check_version() {
   require("version");
   (void)integer("version", 1, 1);
+}
+
+int YamlMapping::line_of(const std::string& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? line() : found->second.first.line + 1;
 }
 
 void YamlMapping::fault(const std::string& key, const std::string& text) {

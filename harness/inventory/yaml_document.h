@@ -58,6 +58,7 @@ class YamlMapping {
   void fault(const std::string& key, const std::string& text);
   void fault(const std::string& text) { faults_.add(mark_, text); }
   [[nodiscard]] int line() const { return mark_.line + 1; }
+  [[nodiscard]] int line_of(const std::string& key) const;  ///< of its key; the mapping's own where it has none such
 
  private:
   [[nodiscard]] YAML::Node find(const std::string& key);
