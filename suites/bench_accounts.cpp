@@ -72,7 +72,9 @@ Result<void> Bench::ensure_ca(const cloud::Place& place, cloud::CertificateMode 
   }
   if (record->mode != mode) {
     return fail(ErrorKind::usage,
-                "account {} in {} has this CA in {} mode already; delete it there first, or use that mode",
+                "account {} in {} has this CA in {} mode already; use that mode, or delete it there first (serve its "
+                "state, then "
+                "update-ca-certificate --new-status INACTIVE and delete-ca-certificate)",
                 place.account, place.region, name_of(record->mode));
   }
   if (record->status != cloud::CaStatus::active) {

@@ -184,6 +184,10 @@ Result<std::unique_ptr<Held>> take(const BenchUnit& unit, const Arguments& argum
     auto created = UsbRecorder::create(arguments.record, held->clock);
     if (!created) return fail(created.error());
     held->recorder = std::move(*created);
+    if (unit.flasher.protocol == "tool") {
+      fmt::print(stderr, "hilmark: what {} itself transfers is not recorded, only what hilmark does\n",
+                 unit.flasher.by());
+    }
   }
   auto made = make_unit(unit, {}, held->clock, held->evidence);
   if (!made) return fail(made.error());
@@ -259,12 +263,17 @@ Result<int> read(const BenchUnit& unit, const Arguments& arguments) {
     return 0;
   }
   // Before the unit is touched.
+  std::error_code ignored;
+  const bool is_new = !std::filesystem::exists(arguments.read, ignored);
   const UniqueFd file(::open(arguments.read.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return fail(ErrorKind::usage, "{} cannot be written: {}", arguments.read.string(), errno_text(errno));
   const auto held = take(unit, arguments);
   if (!held) return fail(held.error());
   const auto content = (*held)->made.unit->read_flash(unit.image.base, size);
-  if (!content) return (*held)->failed(content.error(), "");
+  if (!content) {
+    if (is_new) std::filesystem::remove(arguments.read, ignored);
+    return (*held)->failed(content.error(), "");
+  }
   if (const auto whole = (*held)->recorded(); !whole) return fail(whole.error());
   // Not before: a reading that fails leaves what an earlier one brought.
   if (::ftruncate(file.get(), 0) != 0 || !write_all(file.get(), as_text(*content))) {
