@@ -99,7 +99,7 @@ class Provisioner {
     const SteadyTime begun = bench_.time();
     for (int refusals = 0; refusals < last_refusal;) {
       const Milliseconds left = bench_.connect_limit() - bench_.since(begun);
-      const EvidencePtr found = bench_.await(matches, after, std::clamp(left, Milliseconds{0}, stop_interval));
+      EvidencePtr found = bench_.await(matches, after, std::clamp(left, Milliseconds{0}, stop_interval));
       if (found && found->kind == "connack") return found;
       if (!found && left <= stop_interval) return nullptr;
       if (stop_()) throw Stopped();

@@ -14,7 +14,7 @@ CommandSet commands_with(const std::vector<std::string>& verbs, const char* esca
   std::string text = fmt::format("version: 1\nescapes: {}\n", escapes);
   text += "line_end: \"\\n\"\ncommands:\n  echo: {send: \"E {text}\", expect: \"^(.*)$\"}\n";
   for (const std::string& verb : verbs) {
-    text += "  " + verb + ": {send: \"" + verb + " ";
+    text += fmt::format("  {0}: {{send: \"{0} ", verb);
     if (verb == "setting") text += "{key}=";
     if (verb != "csr" && verb != "connect") text += "{value}";
     text += "\", expect: \"^(OK)$\"}\n";

@@ -13,9 +13,7 @@
 namespace hilmark {
 namespace {
 
-using testing::Contains;
 using testing::HasSubstr;
-using testing::Not;
 
 class BenchOf : public testing::Test {
  protected:
