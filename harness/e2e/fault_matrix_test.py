@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -21,7 +22,7 @@ UNITS = {
     "dfu-tolerant": ("1-2", PLAIN),
     "picoboot": ("1-5", lab.IMAGES / "rp2040" / "golden.img"),
 }
-BYSTANDER, BYSTANDER_IMAGE = "dfu-not-tolerant", PLAIN  # flashed over and over meanwhile
+BYSTANDER, BYSTANDER_IMAGE = "dfu-not-tolerant", PLAIN  # flashed again and again meanwhile
 UNTOUCHED = "dfu-write-only"
 
 DONE, DEVICE, SET_UP, BENCH = 0, 1, 2, 3  # exit statuses
@@ -149,7 +150,7 @@ units:
     return row
 
 
-def meet_all(lab_file, unit, folder):
+def meet_all(lab_file, unit, folder, row_met):
     """All faults of one unit, one after the other, each with what became of the unit when the fault was gone."""
     port, image = UNITS[unit]
     met = []
@@ -167,15 +168,18 @@ def meet_all(lab_file, unit, folder):
         replug(port)
         row["after"] = flash(lab_file, unit, image)
         met.append(row)
+        row_met.release()
     return met
 
 
 def among_the_boards(lab_file, folder):
     with concurrent.futures.ThreadPoolExecutor(len(UNITS)) as pool:
-        units = [pool.submit(meet_all, lab_file, unit, folder) for unit in UNITS]
+        row_met = threading.Semaphore(0)
+        units = [pool.submit(meet_all, lab_file, unit, folder, row_met) for unit in UNITS]
         beside = []
         while not all(unit.done() for unit in units):
             beside.append(flash(lab_file, BYSTANDER, BYSTANDER_IMAGE))
+            row_met.acquire(timeout=LIMIT_S)
         met = [row for unit in units for row in unit.result()]
     met += [meet_a_twin(unit, other, folder) for unit, other in zip(ALL, (*ALL[1:], ALL[0]))]
     (pathlib.Path(folder) / "met.json").write_text(json.dumps({"met": met, "beside": beside, "untouched": erased_and_written(UNTOUCHED)}))
