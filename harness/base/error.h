@@ -23,7 +23,7 @@ enum class ErrorKind {
 /// The kind's name as it stands in events and reports.
 [[nodiscard]] std::string_view name_of(ErrorKind kind);
 
-/// All kinds, for tests that walk them.
+/// All kinds, for those that walk them.
 inline constexpr ErrorKind all_error_kinds[] = {ErrorKind::usage,   ErrorKind::rig,     ErrorKind::unit,
                                                 ErrorKind::timeout, ErrorKind::refused, ErrorKind::interrupted};
 

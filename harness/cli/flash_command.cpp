@@ -368,9 +368,8 @@ void add_flash(CLI::App& app, Context& context) {
       "  hilmark flash --lab lab.yaml --unit bench-1 build/images/golden.img --wait 5m\n"
       "  hilmark flash --lab lab.yaml --unit bench-1 --read back.bin\n"
       "\n"
-      "Exit status: 0 done; 1 the board refused, or does not run what was written; 2 usage; 3 the rig failed or the "
-      "board "
-      "left.");
+      "Exit status: 0 done; 1 the board refused, or does not run what was written; 2 usage; 3 the rig failed, or "
+      "the board left.");
   command->callback([arguments, &context] { context.chosen = [arguments] { return flash(*arguments); }; });
 }
 
